@@ -1,0 +1,11 @@
+/**
+ * The public interface, to be read from top to bottom: the options of a context, the context, a protocol and its
+ * callback, the reasons it is called for, and the connection it is called with.
+ */
+
+export * from "./api/context.ts";
+export * from "./api/options.ts";
+export * from "./api/protocol.ts";
+export * from "./api/reasons.ts";
+export * from "./api/wsi.ts";
+export type { Logger } from "./base/log.ts";

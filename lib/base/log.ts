@@ -1,0 +1,21 @@
+/** Where a context reports to: `console` fits, and so do pino, winston and the like. */
+export interface Logger {
+  error(message: string): void;
+  warn(message: string): void;
+  info(message: string): void;
+  debug(message: string): void;
+}
+
+/** Errors and warnings to standard error, nothing else: what a library should say unasked. */
+export const quietLogger: Logger = {
+  error: (message) => console.error(`sluice: ${message}`),
+  warn: (message) => console.warn(`sluice: ${message}`),
+  info: () => {},
+  debug: () => {},
+};
+
+/** One line for anything that was thrown, with the stack where there is one. */
+export function describeError(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.stack ?? `${thrown.name}: ${thrown.message}`;
+  return String(thrown);
+}

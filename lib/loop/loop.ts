@@ -1,0 +1,144 @@
+import type { Duplex } from "node:stream";
+import type { Outlet } from "../base/outlet.ts";
+import type { TimerQueue } from "../base/timers.ts";
+
+/**
+ * What an event loop is to the rest of the house: bytes in, events out. It knows no protocol word.
+ *
+ * One **turn** of every loop, whichever it is, does this, in this order:
+ *
+ * ```
+ *  1. now        read the clock
+ *  2. accept     new links, a bounded number          -> Listener's onLink
+ *  3. feed       for each readable link, one read      -> handler.onBytes(buffer, start, end)
+ *                    then flush: what was written to it
+ *                    meanwhile leaves in one send
+ *  4. drain      for each link that can take more      -> handler.onWritable()
+ *  5. soon       what was put off to "this turn"       -> task.runSoon()
+ *  6. timers     what is due                           -> entry.onDeadline()
+ *  7. flush      what 4-6 wrote
+ * ```
+ *
+ * Nothing is called on a handler, a task or a timer outside of a turn, and no turn runs outside of `service`,
+ * `serviceSync` and `run`. Bytes may be written at any time; outside of a turn they are flushed when the
+ * current JavaScript stack is done.
+ *
+ * The life of a link, as its handler sees it:
+ *
+ * ```
+ *   onLink ─► onBytes* ─► onEnd? ─► onClose       onClose comes exactly once, last, never from within a call
+ *                 onWritable*                      that the handler itself made (destroy, send, …)
+ * ```
+ */
+export interface LinkHandler {
+  /**
+   * Bytes `start` to `end` of `buffer` have arrived, `end > start`. The buffer is lent until this returns; the
+   * handler may write to that range, and to nothing else of it.
+   */
+  onBytes(buffer: Buffer, start: number, end: number): void;
+  /** The peer has shut down its side (FIN). What is queued still goes out, and more may be written. */
+  onEnd(): void;
+  /** After `requestWritable`: nothing is queued, the link takes more. */
+  onWritable(): void;
+  /** The link is gone. `error` is there unless both sides had shut down, or `destroy` was called without one. */
+  onClose(error?: Error): void;
+}
+
+/** One byte stream in a loop: an accepted or connected socket. */
+export interface Link extends Outlet {
+  /** Who is told. It may be replaced at any time, as an upgrade does. */
+  handler: LinkHandler;
+  /** The peer's address in text form, without brackets or port; empty for a Unix socket. */
+  readonly remoteAddress: string;
+  /** The peer's port; 0 for a Unix socket. */
+  readonly remotePort: number;
+  /** True when the bytes travel encrypted (TLS). */
+  readonly secure: boolean;
+  /** The descriptor's number, -1 where the loop does not know one or the link is gone. */
+  readonly fd: number;
+  /** Bytes that were accepted and that the kernel has not taken yet (what stands in the block included). */
+  readonly queued: number;
+  /** False as soon as `end` or `destroy` was called or the link is gone; what is sent then is dropped. */
+  readonly writable: boolean;
+  /**
+   * Asks for one `onWritable` in a coming turn, as soon as nothing is queued. Several requests before it comes
+   * are one; it never comes from within this call.
+   */
+  requestWritable(): void;
+  /** Stops reading: no `onBytes` and no `onEnd` until `resume`. The peer is stalled by TCP. */
+  pause(): void;
+  /** Reads on. Nothing is delivered from within this call. */
+  resume(): void;
+  /** Shuts down our side (FIN) after all that is queued. Reading goes on. */
+  end(): void;
+  /** Closes at once; what is queued is lost. `onClose` follows in a coming turn. */
+  destroy(error?: Error): void;
+}
+
+/** Something to do in the coming turn, or still in this one when it is put off from within a turn. */
+export interface Task {
+  runSoon(): void;
+}
+
+export interface ListenOptions {
+  /** TCP port, 0 for any free one; unused with `path`. */
+  port?: number;
+  /** Address to bind; all of them when it is not there. */
+  host?: string;
+  /** Path of a Unix socket, instead of host and port. */
+  path?: string;
+  /** Length of the kernel's queue of connections that wait to be accepted. */
+  backlog?: number;
+  /** SO_REUSEPORT: several processes listen on one port, and the kernel spreads the connections. */
+  reusePort?: boolean;
+  /** Certificate chain and key as PEM text; the links are TLS then. */
+  tls?: { cert: string; key: string };
+  /** Milliseconds that a TLS handshake may take before the connection is dropped. */
+  handshakeTimeout?: number;
+}
+
+/** Gives the handler of a new link, or null to have it closed at once. Called within a turn. */
+export type OnLink = (link: Link) => LinkHandler | null;
+
+export interface Listener {
+  /** The bound port; 0 for a Unix socket. */
+  readonly port: number;
+  /** Stops accepting, at once. Links that exist go on. Resolves when the descriptor is closed. */
+  close(): Promise<void>;
+}
+
+export interface Loop {
+  readonly name: "node" | "epoll";
+  /** The time of this turn in milliseconds of `monotonicMs`; read anew at each turn, and by `touch`. */
+  readonly now: number;
+  /** The timers of this loop. Fired within turns. */
+  readonly timers: TimerQueue;
+
+  /** Binds and listens. Rejects with the system's `code`, and leaves nothing open then. */
+  listen(options: ListenOptions, onLink: OnLink): Promise<Listener>;
+
+  /**
+   * Takes over a stream that something else accepted. Bytes that were read from it already are given as `head`
+   * and are delivered first.
+   */
+  adopt(stream: Duplex, head: Uint8Array | undefined, onLink: OnLink): void;
+
+  /** Puts `task` off to the end of this turn or to the next one. The loop is woken for it. */
+  soon(task: Task): void;
+
+  /**
+   * Turns until something was serviced, at least one turn, and at most for `timeoutMs` (0: one turn without
+   * waiting; -1: as long as it takes). Resolves with the number of links, tasks and timers serviced, 0 on a timeout.
+   * One call at a time: a second one while the first waits rejects with `EBUSY`.
+   */
+  service(timeoutMs: number): Promise<number>;
+  /** As `service`, blocking the thread. Throws `ENOTSUP` where the loop cannot. */
+  serviceSync(timeoutMs: number): number;
+  /** Turns until `close`. */
+  run(): Promise<void>;
+  /** Ends a waiting `service` call, from anywhere. */
+  wake(): void;
+
+  /** Destroys all links (their handlers hear of it), stops, and releases every resource. */
+  close(): Promise<void>;
+}
