@@ -97,6 +97,16 @@ export interface ListenOptions {
   handshakeTimeout?: number;
 }
 
+export interface ConnectOptions {
+  /** A name or an address; all addresses of a name are tried until one answers. */
+  host?: string;
+  port?: number;
+  /** Path of a Unix socket, instead of host and port. */
+  path?: string;
+  /** Milliseconds from the call to the open link (name resolution and TLS included); `ETIMEDOUT` beyond. */
+  timeout: number;
+}
+
 /** Gives the handler of a new link, or null to have it closed at once. Called within a turn. */
 export type OnLink = (link: Link) => LinkHandler | null;
 
@@ -116,6 +126,12 @@ export interface Loop {
 
   /** Binds and listens. Rejects with the system's `code`, and leaves nothing open then. */
   listen(options: ListenOptions, onLink: OnLink): Promise<Listener>;
+
+  /**
+   * Connects. Exactly one of the two is called, once, within a turn: `onLink` with the open link, or `onError` with an
+   * error that has the system's `code`. Returns a function that gives the attempt up (nothing is called then).
+   */
+  connect(options: ConnectOptions, onLink: OnLink, onError: (error: Error) => void): () => void;
 
   /**
    * Takes over a stream that something else accepted. Bytes that were read from it already are given as `head`
