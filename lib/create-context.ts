@@ -1,5 +1,93 @@
+import { readFile } from "node:fs/promises";
 import type { Context, ContextOptions } from "./api.ts";
+import { codedError } from "./base/errors.ts";
+import { ServiceContext } from "./engine/context.ts";
+import { resolveOptions, type Settings } from "./engine/options.ts";
+import { loadPlugins } from "./engine/plugins.ts";
+import type { ListenOptions, Loop } from "./loop/loop.ts";
+import { createNodeLoop } from "./loop/node.ts";
 
-export async function createContext(_options: ContextOptions): Promise<Context> {
-  throw new Error("being written");
+/**
+ * Makes a context: binds and listens, loads plugins, gives every protocol its PROTOCOL_INIT. Nothing is served before
+ * `run`, `service` or `serviceSync` is called (`lws_create_context`).
+ *
+ * @throws TypeError (as a rejection) that names an option which is wrong; the system's error, with its `code`, when it
+ *   cannot listen; an Error that names the plugin or the protocol which fails the start. Nothing is left open then.
+ */
+export async function createContext(options: ContextOptions): Promise<Context> {
+  const settings = resolveOptions(options);
+  const protocols = [...settings.protocols, ...(await loadPlugins(settings.plugins))];
+  const loop = chooseLoop(settings);
+  const context = openContext(settings, protocols, loop);
+  try {
+    const listening = await listenOptions(settings);
+    if (listening !== null) await context.listen(listening);
+    dropPrivileges(settings);
+    await context.initialise();
+  } catch (error) {
+    await context.destroy();
+    throw error;
+  }
+  settings.logger.info(startLine(context, settings));
+  return context;
+}
+
+function openContext(settings: Settings, protocols: Settings["protocols"], loop: Loop): ServiceContext {
+  try {
+    return new ServiceContext(settings, protocols, loop);
+  } catch (error) {
+    void loop.close();
+    throw error;
+  }
+}
+
+function chooseLoop(settings: Settings): Loop {
+  if (settings.eventLoop === "epoll") throw codedError("ENOTSUP", 'eventLoop: "epoll" cannot run here');
+  return createNodeLoop(settings.logger);
+}
+
+/** What to listen on; null for a context without a listening socket. */
+async function listenOptions(settings: Settings): Promise<ListenOptions | null> {
+  const { port, host, path, backlog, reusePort, ssl, timeouts } = settings;
+  if (path === undefined && port === 0) return null;
+  const options: ListenOptions = { backlog, reusePort, handshakeTimeout: timeouts.head };
+  if (path !== undefined) options.path = path;
+  else options.port = Math.max(port, 0);
+  if (host !== undefined) options.host = host;
+  if (ssl !== undefined) options.tls = { cert: await pem(ssl.cert, "cert"), key: await pem(ssl.key, "key") };
+  return options;
+}
+
+/** PEM text as it stands, or from the file that is named. */
+async function pem(source: string, field: string): Promise<string> {
+  if (source.includes("-----BEGIN ")) return source;
+  try {
+    return await readFile(source, "utf8");
+  } catch (error) {
+    throw codedError(
+      "ERR_SSL_FILE",
+      `ssl.${field}: cannot read "${source}": ${(error as Error).message}`,
+      error,
+    );
+  }
+}
+
+/** Group first: afterwards the right to change it is gone. */
+function dropPrivileges({ gid, uid }: Settings): void {
+  if (gid === undefined && uid === undefined) return;
+  if (process.setgid === undefined || process.setuid === undefined || process.setgroups === undefined) {
+    throw codedError("ENOTSUP", "gid and uid: this system has no such identities");
+  }
+  if (gid !== undefined) {
+    process.setgroups([gid]);
+    process.setgid(gid);
+  }
+  if (uid !== undefined) process.setuid(uid);
+}
+
+function startLine(context: Context, { path, host, port, ssl }: Settings): string {
+  const names = context.protocols.map(({ name }) => name).join(", ");
+  const scheme = ssl === undefined ? "http" : "https";
+  const where = path ?? (port === 0 ? "nothing" : `${scheme}://${host ?? "*"}:${context.port}`);
+  return `listening on ${where}, ${context.eventLoop} loop, protocols: ${names}`;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { CallbackReason, type CloseInfo, type Context, type Protocol, reasonName } from "../lib/api.ts";
+import { CallbackReason, type CloseInfo, type Context, type Protocol, reasonName, type Wsi } from "../lib/api.ts";
 
 const typed: Protocol<{ name: string }> = {
   name: "typed",
@@ -24,12 +24,20 @@ const typed: Protocol<{ name: string }> = {
   },
 };
 
+const shorter: Protocol = {
+  name: "shorter",
+  callback(wsi, reason, _user, input) {
+    expectTypeOf(wsi).toEqualTypeOf<Wsi<unknown>>();
+    if (reason === CallbackReason.RECEIVE) expectTypeOf(input).toEqualTypeOf<Buffer>();
+  },
+};
+
 describe("the types of a callback", () => {
   it("let protocols with different session types stand in one table", () => {
     const counter: Protocol<number> = { name: "counter", perSessionData: () => 0, callback: () => 0 };
-    const table: readonly Protocol[] = [typed, counter];
+    const table: readonly Protocol[] = [typed, counter, shorter];
     const broadcast = (context: Context) => context.broadcast(typed, "x");
-    expect(table).toHaveLength(2);
+    expect(table).toHaveLength(3);
     expectTypeOf(broadcast).toBeFunction();
   });
 

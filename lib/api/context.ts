@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Protocol } from "./protocol.ts";
+import type { Wsi } from "./wsi.ts";
 
 /** A context: a listening socket, a service loop and all connections (`struct lws_context`). */
 export interface Context {
@@ -14,6 +15,8 @@ export interface Context {
   readonly protocols: readonly Protocol[];
   /** Connections that are open: HTTP requests and sessions. */
   readonly connections: number;
+  /** The open WebSocket sessions of all protocols, as they are at this moment. */
+  sessions(): Iterable<Wsi>;
 
   /**
    * Services what is ready (`lws_service`).

@@ -91,6 +91,15 @@ export type CallbackArguments<Session> = {
 export type CallbackResult = number | void | Promise<number | void>;
 
 /**
+ * The type of `Protocol.callback`.
+ *
+ * A callback may leave out the last parameters. TypeScript compares a list of parameters with a union of tuples as a
+ * whole and would refuse that; the second member lets it pass, and has no signature of its own that could
+ * stand in the way of narrowing.
+ */
+export type Callback<Session> = ((...args: CallbackArguments<Session>) => CallbackResult) | CallableFunction;
+
+/**
  * One sub-protocol: a name, and one callback for all that happens to its sessions (`struct lws_protocols`).
  *
  * @typeParam Session - what `perSessionData` makes; `undefined` without it.
@@ -106,7 +115,7 @@ export interface Protocol<Session = unknown> {
    * Close. A throw or a rejected promise closes it with 1011 and is logged; the server goes on. In
    * PROTOCOL_INIT each of these fails `createContext`.
    */
-  callback(...args: CallbackArguments<Session>): CallbackResult;
+  callback: Callback<Session>;
 
   /** Makes the session's own data: a fresh one for each session, before the first callback that has a `user`. */
   perSessionData?: () => Session;

@@ -15,6 +15,18 @@ export type WsiState = "HTTP" | "CONNECTING" | "ESTABLISHED" | "CLOSING" | "CLOS
 /** Headers to send: a value, or several for the same name. */
 export type OutgoingHeaders = Readonly<Record<string, string | number | readonly string[]>>;
 
+/** Counters of a connection. */
+export interface WsiStats {
+  /** When it was accepted, in milliseconds since 1970. */
+  readonly since: number;
+  /** Bytes of payload of messages, both ways; frame headers, control frames and HTTP do not count. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  /** Whole messages, both ways. */
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+}
+
 /**
  * One connection (`struct lws`). Protocol callbacks get it first; it may be kept and used from anywhere until CLOSED,
  * and harmlessly after it.
@@ -51,6 +63,9 @@ export interface Wsi<Session = unknown> {
   getProtocol(): Protocol<Session>;
   /** The descriptor's number, -1 where there is none (`lws_get_socket_fd`). */
   getSocketFd(): number;
+
+  /** What has gone through it so far. */
+  readonly stats: WsiStats;
 
   // ── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

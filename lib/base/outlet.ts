@@ -20,6 +20,8 @@ export interface Outlet {
   reserve(size: number): number;
   /** The first `size` bytes of the last `reserve` are written. */
   commit(size: number): void;
+  /** Bytes that were accepted and that nobody has taken yet. */
+  readonly queued: number;
   /** Sends bytes `start` to `end` of `buffer`, which the caller may reuse as soon as this returns. */
   send(buffer: Uint8Array, start: number, end: number): void;
 }

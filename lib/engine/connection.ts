@@ -1,0 +1,285 @@
+import type { Context } from "../api/context.ts";
+import type { Protocol } from "../api/protocol.ts";
+import { CallbackReason } from "../api/reasons.ts";
+import type { OutgoingHeaders, Wsi, WsiState, WsiStats } from "../api/wsi.ts";
+import { codedError } from "../base/errors.ts";
+import type { Timed } from "../base/timers.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import type { Link, Task } from "../loop/loop.ts";
+import { parseProtocols } from "../ws/handshake-server.ts";
+import { checkClose } from "./close-code.ts";
+import { dispatch, GO_ON, type Outcome, PENDING, type Settled } from "./dispatch.ts";
+import type { BoundProtocol, Member } from "./protocols.ts";
+import type { Host, HttpRole, Role } from "./role.ts";
+
+const { TIMER } = CallbackReason;
+
+/**
+ * One connection: what users hold as `Wsi`. It knows its link, its protocol and its user data; how it behaves is its
+ * role's matter.
+ */
+export class Connection implements Wsi, Member, Timed, Task, Settled {
+  readonly host: Host;
+  readonly link: Link;
+  role: Role;
+  bound: BoundProtocol;
+  user: unknown = undefined;
+  /** The request that the connection is serving, or was upgraded by. */
+  request: RequestHead | null = null;
+  readonly stats = new Stats();
+
+  deadline = 0;
+  timerSlot = -1;
+  #userTimer: UserTimer | null = null;
+  /** What a nonzero return of the running callback closes with. */
+  #closeCode = 0;
+  #closeReason = "";
+  /** Called at the end of the turn, see `later`. */
+  #later: (() => void) | null = null;
+
+  constructor(host: Host, link: Link, role: (connection: Connection) => Role) {
+    this.host = host;
+    this.link = link;
+    this.bound = host.table.first;
+    this.role = role(this);
+    link.handler = this.role;
+  }
+
+  // ── For the roles ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes on another role; the link speaks to it from now on. */
+  become(role: Role): void {
+    this.role = role;
+    this.link.handler = role;
+  }
+
+  /** Calls the protocol; true when all goes on. Else, and when its promise turns out so later, the role hears of it. */
+  call(reason: number, input: unknown, len: number): boolean {
+    const outcome = this.ask(reason, input, len);
+    if (outcome === GO_ON || outcome === PENDING) return true;
+    this.role.refused(reason, outcome);
+    return false;
+  }
+
+  /** Calls the protocol, and leaves it to the caller what the outcome means. */
+  ask(reason: number, input: unknown, len: number): Outcome {
+    const { host, bound } = this;
+    return dispatch(bound.protocol, this, reason, this.user, input, len, this, host.logger);
+  }
+
+  settled(reason: number, outcome: Outcome): void {
+    if (outcome === GO_ON) this.role.settled(reason);
+    else this.role.refused(reason, outcome);
+  }
+
+  /** Arms the connection's own timer: the role's `onDeadline` comes in `ms` milliseconds. */
+  arm(ms: number): void {
+    this.host.loop.timers.set(this, this.host.loop.now + ms);
+  }
+
+  disarm(): void {
+    this.host.loop.timers.clear(this);
+  }
+
+  onDeadline(): void {
+    this.role.onDeadline();
+  }
+
+  /** Puts something off to the end of this turn. One thing at a time. */
+  later(what: () => void): void {
+    if (this.#later === null) this.host.loop.soon(this);
+    this.#later = what;
+  }
+
+  runSoon(): void {
+    const what = this.#later;
+    this.#later = null;
+    what?.();
+  }
+
+  /** What the running callback chose to close with; 0 for nothing. Forgotten as it is asked. */
+  takeCloseReason(): { code: number; reason: string } {
+    const chosen = { code: this.#closeCode, reason: this.#closeReason };
+    this.#closeCode = 0;
+    this.#closeReason = "";
+    return chosen;
+  }
+
+  /** The connection has ended for its user: no timer of its fires any more. */
+  forget(): void {
+    this.setTimer(-1);
+    this.bound.sessions.delete(this);
+  }
+
+  /** The link is gone. */
+  gone(): void {
+    this.disarm();
+    this.forget();
+    this.host.gone(this);
+  }
+
+  // ── The public face ──────────────────────────────────────────────────────────────────────────────────────
+
+  get context(): Context {
+    return this.host.context;
+  }
+  get state(): WsiState {
+    return this.role.state;
+  }
+  get method(): string {
+    return this.request?.method ?? "";
+  }
+  get uri(): string {
+    return this.request?.path ?? "";
+  }
+  get query(): string {
+    return this.request?.query ?? "";
+  }
+  get headers(): Readonly<Record<string, string>> {
+    return this.request?.headers ?? NO_HEADERS;
+  }
+  get protocolsAsked(): readonly string[] {
+    return parseProtocols(this.request?.get("sec-websocket-protocol")) ?? [];
+  }
+  get remoteAddress(): string {
+    return this.link.remoteAddress;
+  }
+  get remotePort(): number {
+    return this.link.remotePort;
+  }
+  get secure(): boolean {
+    return this.link.secure;
+  }
+  get bufferedAmount(): number {
+    return this.role.bufferedAmount;
+  }
+
+  getProtocol(): Protocol {
+    return this.bound.protocol;
+  }
+
+  getSocketFd(): number {
+    return this.link.fd;
+  }
+
+  write(data: string | Uint8Array, mode: number): number {
+    return this.role.write(data, mode);
+  }
+
+  callbackOnWritable(): void {
+    this.link.requestWritable();
+  }
+
+  sendPipeChoked(): boolean {
+    return this.link.choked;
+  }
+
+  rxFlowControl(enable: boolean): void {
+    this.role.rxFlowControl(Boolean(enable));
+  }
+
+  remainingPacketPayload(): number {
+    return this.role.piece.remaining;
+  }
+
+  isFirstFragment(): boolean {
+    return this.role.piece.first;
+  }
+
+  isFinalFragment(): boolean {
+    return this.role.piece.final;
+  }
+
+  frameIsBinary(): boolean {
+    return this.role.piece.binary;
+  }
+
+  close(code?: number, reason = ""): void {
+    checkClose(code, reason);
+    this.role.close(code, reason);
+  }
+
+  closeReason(code: number, text = ""): void {
+    checkClose(code, text);
+    this.#closeCode = code;
+    this.#closeReason = text;
+  }
+
+  terminate(): void {
+    this.link.destroy();
+  }
+
+  ping(data: string | Uint8Array = ""): number {
+    return this.role.write(data, PING_MODE);
+  }
+
+  setTimer(ms: number): void {
+    if (typeof ms !== "number" || Number.isNaN(ms)) {
+      throw new TypeError(`setTimer takes a number of milliseconds, not ${String(ms)}`);
+    }
+    const { timers, now } = this.host.loop;
+    if (ms >= 0 && this.role.state !== "CLOSED") {
+      this.#userTimer ??= new UserTimer(this);
+      timers.set(this.#userTimer, now + Math.ceil(ms));
+    } else if (this.#userTimer !== null) {
+      timers.clear(this.#userTimer);
+    }
+  }
+
+  // ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  reject(status: number, headers?: OutgoingHeaders, body?: string | Uint8Array): void {
+    this.#http("reject").reject(status, headers, body);
+  }
+
+  httpReply(status: number, headers?: OutgoingHeaders, body?: string | Uint8Array): void {
+    this.#http("httpReply").httpReply(status, headers, body);
+  }
+
+  redirect(status: number, location: string): void {
+    if (![301, 302, 303, 307, 308].includes(status)) {
+      throw new RangeError(`redirect takes 301, 302, 303, 307 or 308, not ${status}`);
+    }
+    this.#http("redirect").httpReply(status, { location }, undefined);
+  }
+
+  serveHttpFile(file: string, contentType?: string): void {
+    this.#http("serveHttpFile").serveHttpFile(file, contentType);
+  }
+
+  writeHttpHeaders(status: number, headers?: OutgoingHeaders): void {
+    this.#http("writeHttpHeaders").writeHttpHeaders(status, headers);
+  }
+
+  #http(method: string): HttpRole {
+    if ("httpReply" in this.role) return this.role as HttpRole;
+    throw codedError("ERR_NOT_HTTP", `${method}: this connection is ${this.role.state}, not HTTP`);
+  }
+}
+
+const PING_MODE = 5;
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
+
+/** The counters of a connection. */
+class Stats implements WsiStats {
+  readonly since = Date.now();
+  bytesReceived = 0;
+  bytesSent = 0;
+  messagesReceived = 0;
+  messagesSent = 0;
+}
+
+/** The timer that a user sets; made only for connections that use one. */
+class UserTimer implements Timed {
+  deadline = 0;
+  timerSlot = -1;
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  onDeadline(): void {
+    this.#connection.call(TIMER, undefined, 0);
+  }
+}

@@ -1,0 +1,292 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Context } from "../api/context.ts";
+import type { Protocol } from "../api/protocol.ts";
+import { CallbackReason } from "../api/reasons.ts";
+import type { Wsi } from "../api/wsi.ts";
+import { codedError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import type { Link, LinkHandler, Listener, ListenOptions, Loop, Task } from "../loop/loop.ts";
+import { MountTable } from "../serve/mounts.ts";
+import { AddressCount } from "./addresses.ts";
+import { Connection } from "./connection.ts";
+import { ContextWsi } from "./context-wsi.ts";
+import { dispatch, GO_ON, type Outcome, PENDING, REFUSED, THREW } from "./dispatch.ts";
+import type { Settings } from "./options.ts";
+import { type BoundProtocol, ProtocolTable } from "./protocols.ts";
+import type { Host } from "./role.ts";
+import { RoleHttp } from "./role-http.ts";
+
+const { BROADCAST, EVENT_WAIT_CANCELLED, FILTER_NETWORK_CONNECTION, PROTOCOL_DESTROY, PROTOCOL_INIT, USER } =
+  CallbackReason;
+
+/** What stands in for a table without a protocol: mounts alone make a server too. */
+const HTTP_ONLY: Protocol = {
+  name: "http-only",
+  callback(wsi, reason) {
+    if (reason === CallbackReason.HTTP) wsi.httpReply(404, {}, "Not found\n");
+    return reason === CallbackReason.FILTER_PROTOCOL_CONNECTION ? 1 : 0;
+  },
+};
+
+/** How long the links that `destroy` drops at last may take to be gone; they are closed, this is for their callbacks. */
+const LAST_TURNS_MS = 2000;
+
+/** A context: its table, its loop, its connections. `createContext` makes it and starts it. */
+export class ServiceContext implements Context, Host, Task {
+  readonly settings: Settings;
+  readonly loop: Loop;
+  readonly logger: Logger;
+  readonly table: ProtocolTable;
+  readonly mounts: MountTable;
+  draining = false;
+
+  #listener: Listener | null = null;
+  readonly #connections = new Set<Connection>();
+  readonly #addresses: AddressCount;
+  /** What to call in the coming turn, in order. */
+  #puttingOff: (() => void)[] = [];
+  #initialised: BoundProtocol[] = [];
+  #running = false;
+  #destroying: Promise<void> | null = null;
+  #destroyed = false;
+  #allGone: (() => void) | null = null;
+  readonly #warned = new Set<string>();
+
+  /** @throws TypeError for a protocol or a mount that is wrong. */
+  constructor(settings: Settings, protocols: readonly Protocol[], loop: Loop) {
+    this.settings = settings;
+    this.loop = loop;
+    this.logger = settings.logger;
+    this.table = new ProtocolTable(protocols.length > 0 ? protocols : [HTTP_ONLY], settings.protocolDefaults);
+    settings.defaultProtocol(this.table);
+    this.mounts = new MountTable(settings.mounts);
+    this.#addresses = new AddressCount(settings.maxConnectionsPerAddress);
+  }
+
+  get context(): Context {
+    return this;
+  }
+  get port(): number {
+    return this.#listener?.port ?? 0;
+  }
+  get eventLoop(): "epoll" | "node" {
+    return this.loop.name;
+  }
+  get user(): unknown {
+    return this.settings.user;
+  }
+  get protocols(): readonly Protocol[] {
+    return this.table.entries.map(({ protocol }) => protocol);
+  }
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  *sessions(): Iterable<Wsi> {
+    for (const { sessions } of this.table.entries)
+      for (const session of sessions) yield session as Connection;
+  }
+
+  // ── Starting ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Binds and listens. Nothing is accepted before the first turn. */
+  async listen(options: ListenOptions): Promise<void> {
+    this.#listener = await this.loop.listen(options, this.#accept);
+  }
+
+  /** PROTOCOL_INIT for each protocol, in order; the first one that refuses fails the start. */
+  async initialise(): Promise<void> {
+    for (const bound of this.table.entries) {
+      const outcome = await this.#callContext(bound, PROTOCOL_INIT, bound.protocol.options);
+      if (outcome !== GO_ON) {
+        const how = outcome === THREW ? "threw in" : "returned nonzero from";
+        throw codedError("ERR_PROTOCOL_INIT", `protocol "${bound.protocol.name}" ${how} PROTOCOL_INIT`);
+      }
+      this.#initialised.push(bound);
+    }
+  }
+
+  /** Calls a protocol for the context itself, and waits for a promise it gives. */
+  #callContext(bound: BoundProtocol, reason: number, input: unknown): Promise<Outcome> {
+    const { protocol } = bound;
+    return new Promise((resolve) => {
+      const owner = { settled: (_reason: number, outcome: Outcome) => resolve(outcome) };
+      const wsi = new ContextWsi(this, protocol);
+      const outcome = dispatch(protocol, wsi, reason, undefined, input, 0, owner, this.logger);
+      if (outcome !== PENDING) resolve(outcome);
+    });
+  }
+
+  // ── Connections ──────────────────────────────────────────────────────────────────────────────────────────
+
+  readonly #accept = (link: Link): LinkHandler | null => {
+    if (this.draining || this.#connections.size >= this.settings.maxConnections) return null;
+    if (!this.#addresses.add(link.remoteAddress)) return null;
+    const connection = new Connection(this, link, (its) => new RoleHttp(its));
+    const outcome = connection.ask(FILTER_NETWORK_CONNECTION, undefined, 0);
+    if (outcome === REFUSED || outcome === THREW) {
+      this.#addresses.remove(link.remoteAddress);
+      return null;
+    }
+    this.#connections.add(connection);
+    (connection.role as RoleHttp).begin();
+    return connection.role;
+  };
+
+  gone(connection: Wsi): void {
+    if (!this.#connections.delete(connection as Connection)) return;
+    this.#addresses.remove(connection.remoteAddress);
+    if (this.#connections.size === 0) this.#allGone?.();
+  }
+
+  warnOnce(message: string): void {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    this.logger.warn(message);
+  }
+
+  adoptSocket(socket: Duplex, head?: Uint8Array, request?: IncomingMessage): void {
+    this.#mustLive();
+    const bytes =
+      request === undefined ? head : Buffer.concat([requestBytes(request), head ?? new Uint8Array()]);
+    this.loop.adopt(socket, bytes, this.#accept);
+  }
+
+  // ── Serving ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  async service(timeoutMs: number): Promise<number> {
+    checkTimeout(timeoutMs);
+    this.#mustLive();
+    // destroy() drives the loop itself; who calls service meanwhile waits for it.
+    if (this.#destroying !== null) return this.#destroying.then(() => 0);
+    return this.loop.service(timeoutMs);
+  }
+
+  serviceSync(timeoutMs: number): number {
+    checkTimeout(timeoutMs);
+    this.#mustLive();
+    return this.loop.serviceSync(timeoutMs);
+  }
+
+  async run(): Promise<void> {
+    this.#mustLive();
+    if (this.#destroying !== null) return this.#destroying;
+    this.#running = true;
+    await this.loop.run();
+    await this.#destroying;
+  }
+
+  cancelService(): void {
+    this.#mustLive();
+    this.#putOff(() => {
+      for (const bound of this.table.entries) void this.#callContext(bound, EVENT_WAIT_CANCELLED, undefined);
+    });
+    this.loop.wake();
+  }
+
+  // ── All sessions of a protocol ───────────────────────────────────────────────────────────────────────────
+
+  callbackOnWritableAllProtocol(protocol: Protocol | string): void {
+    for (const session of this.table.find(protocol).sessions) session.callbackOnWritable();
+  }
+
+  callbackAllProtocol(protocol: Protocol | string, reason: number): void {
+    const { sessions } = this.table.find(protocol);
+    if (!Number.isInteger(reason) || reason < USER) {
+      throw new RangeError(
+        `callbackAllProtocol takes a reason of CallbackReason.USER (${USER}) or above, not ${reason}`,
+      );
+    }
+    this.#putOff(() => {
+      for (const session of sessions) session.call(reason, undefined, 0);
+    });
+  }
+
+  broadcast(protocol: Protocol | string, data: string | Uint8Array): void {
+    const { sessions } = this.table.find(protocol);
+    if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+      throw new TypeError(`broadcast takes a string or bytes, not ${data === null ? "null" : typeof data}`);
+    }
+    const copy = Buffer.from(data as string);
+    this.#putOff(() => {
+      for (const session of sessions) session.call(BROADCAST, copy, copy.length);
+    });
+  }
+
+  /** What calls many sessions waits for the end of the turn, so that no callback runs inside of another. */
+  #putOff(what: () => void): void {
+    if (this.#puttingOff.length === 0) this.loop.soon(this);
+    this.#puttingOff.push(what);
+  }
+
+  runSoon(): void {
+    const all = this.#puttingOff;
+    this.#puttingOff = [];
+    for (const what of all) what();
+  }
+
+  // ── Ending ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  destroy(): Promise<void> {
+    this.#destroying ??= this.#end();
+    return this.#destroying;
+  }
+
+  async #end(): Promise<void> {
+    this.draining = true;
+    this.loop.wake();
+    await this.#listener?.close();
+    for (const connection of this.#connections) connection.role.drain();
+    await this.#untilAllGone(this.settings.timeouts.drain);
+    for (const connection of this.#connections) connection.link.destroy();
+    await this.#untilAllGone(LAST_TURNS_MS);
+    await this.loop.service(0).catch(() => 0);
+    for (const bound of this.#initialised) await this.#callContext(bound, PROTOCOL_DESTROY, undefined);
+    this.#destroyed = true;
+    await this.loop.close();
+  }
+
+  /** Turns, or lets `run` turn, until no connection is left or the time is over. */
+  async #untilAllGone(ms: number): Promise<void> {
+    const timeout = new AbortController();
+    const gone = new Promise<void>((resolve) => {
+      this.#allGone = resolve;
+      if (this.#connections.size === 0) resolve();
+    });
+    const late = delay(ms, undefined, { signal: timeout.signal }).catch(() => {});
+    const over = Promise.race([gone, late]);
+    if (!this.#running) await this.#turnUntil(over);
+    await over;
+    timeout.abort();
+  }
+
+  async #turnUntil(over: Promise<void>): Promise<void> {
+    let turning = true;
+    void over.then(() => {
+      turning = false;
+      this.loop.wake();
+    });
+    // A service call of the user's may still be on its way out.
+    while (turning && this.#connections.size > 0) await this.loop.service(-1).catch(() => delay(1));
+  }
+
+  #mustLive(): void {
+    if (this.#destroyed) throw codedError("ECANCELED", "the context is destroyed");
+  }
+}
+
+function checkTimeout(timeoutMs: number): void {
+  if (!Number.isInteger(timeoutMs) || timeoutMs < -1) {
+    throw new TypeError(`a service timeout is -1, 0 or a number of milliseconds, not ${String(timeoutMs)}`);
+  }
+}
+
+/** A request that node:http has read, as the bytes it was. */
+function requestBytes(request: IncomingMessage): Buffer {
+  const { method, url, httpVersion, rawHeaders } = request;
+  let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
+  for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
+  return Buffer.from(`${text}\r\n`, "latin1");
+}

@@ -1,0 +1,218 @@
+import { type ContextOptions, DEFAULTS, type Mount, type PluginSpec, type Timeouts } from "../api/options.ts";
+import type { Protocol } from "../api/protocol.ts";
+import { type Logger, quietLogger } from "../base/log.ts";
+import type { HttpLimits } from "../http/limits.ts";
+import { normalOrigin } from "../ws/origin.ts";
+import type { BoundProtocol, ProtocolDefaults, ProtocolTable } from "./protocols.ts";
+
+/** The options of a context: checked, and with every default in its place. */
+export interface Settings {
+  readonly port: number;
+  readonly host: string | undefined;
+  readonly path: string | undefined;
+  readonly protocols: readonly Protocol[];
+  readonly plugins: readonly PluginSpec[];
+  readonly ssl: { cert: string; key: string } | undefined;
+  readonly mounts: readonly Mount[];
+  readonly eventLoop: "auto" | "epoll" | "node";
+  readonly origins: ReadonlySet<string> | undefined;
+  readonly gid: number | string | undefined;
+  readonly uid: number | string | undefined;
+  readonly user: unknown;
+  readonly logger: Logger;
+  readonly backlog: number;
+  readonly reusePort: boolean;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly maxBufferedBytes: number;
+  readonly protocolDefaults: ProtocolDefaults;
+  readonly httpLimits: HttpLimits;
+  readonly timeouts: Timeouts;
+  /** The protocol of a session that asks for none. */
+  defaultProtocol(table: ProtocolTable): BoundProtocol | undefined;
+}
+
+type Check = (value: unknown, name: string) => void;
+
+/** What each option has to be. A name that is not here is a mistake. */
+const CHECKS: Record<keyof ContextOptions, Check> = {
+  port: integer(-1, 65_535),
+  host: text,
+  path: text,
+  protocols: list,
+  plugins: pluginList,
+  ssl: certificate,
+  mounts: list,
+  eventLoop: oneOf("auto", "epoll", "node"),
+  origins: originList,
+  defaultProtocol: nameOrFalse,
+  gid: idOrName,
+  uid: idOrName,
+  user: () => {},
+  logger: loggerMethods,
+  backlog: integer(1, 65_535),
+  reusePort: flag,
+  maxConnections: integer(1),
+  maxConnectionsPerAddress: integer(1),
+  maxHeaderBytes: integer(256),
+  maxHeaderCount: integer(1),
+  maxBodyBytes: integer(0),
+  maxBufferedBytes: integer(1),
+  maxEmptyFragments: integer(1),
+  timeouts: timeoutTable,
+};
+
+/** @throws TypeError that names the option, for one that does not exist or is not what it has to be. */
+export function resolveOptions(options: ContextOptions): Settings {
+  if (typeof options !== "object" || options === null)
+    throw new TypeError("createContext takes an object of options");
+  for (const [name, value] of Object.entries(options)) {
+    const check = CHECKS[name as keyof ContextOptions];
+    if (!Object.hasOwn(CHECKS, name)) throw new TypeError(`${name}: there is no such option`);
+    if (value !== undefined) check(value, name);
+  }
+  if (options.path !== undefined && options.port) {
+    throw new TypeError("path: a Unix socket stands in the place of port; give one of the two");
+  }
+  if (options.ssl !== undefined && options.eventLoop === "epoll") {
+    throw new TypeError('ssl: TLS runs on the node loop; leave eventLoop out, or set it to "node"');
+  }
+  return settingsFrom(options);
+}
+
+function settingsFrom(options: ContextOptions): Settings {
+  const all = { ...DEFAULTS, ...withoutUndefined(options) } as typeof DEFAULTS & ContextOptions;
+  const { maxHeaderBytes, maxHeaderCount, maxBodyBytes } = all;
+  return Object.freeze({
+    port: all.port,
+    host: all.host,
+    path: all.path,
+    protocols: options.protocols ?? [],
+    plugins: options.plugins ?? [],
+    ssl: options.ssl,
+    mounts: options.mounts ?? [],
+    eventLoop: all.eventLoop,
+    origins: options.origins && new Set(options.origins.map((origin) => normalOrigin(origin)!)),
+    gid: options.gid,
+    uid: options.uid,
+    user: options.user,
+    logger: options.logger ?? quietLogger,
+    backlog: all.backlog,
+    reusePort: all.reusePort,
+    maxConnections: all.maxConnections,
+    maxConnectionsPerAddress: all.maxConnectionsPerAddress,
+    maxBufferedBytes: all.maxBufferedBytes,
+    protocolDefaults: Object.freeze({
+      rxBufferSize: DEFAULTS.rxBufferSize,
+      maxMessageSize: DEFAULTS.maxMessageSize,
+      maxEmptyFragments: all.maxEmptyFragments,
+    }),
+    httpLimits: Object.freeze({ maxHeaderBytes, maxHeaderCount, maxBodyBytes }),
+    timeouts: Object.freeze({ ...DEFAULTS.timeouts, ...withoutUndefined(options.timeouts ?? {}) }),
+    defaultProtocol: defaultProtocol(options.defaultProtocol),
+  });
+}
+
+function defaultProtocol(
+  choice: string | false | undefined,
+): (table: ProtocolTable) => BoundProtocol | undefined {
+  if (choice === false) return () => undefined;
+  return (table) => (choice === undefined ? table.first : table.find(choice));
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+// ── The checks ─────────────────────────────────────────────────────────────────────────────────────────────
+
+function wrong(name: string, wanted: string, value: unknown): TypeError {
+  const given =
+    typeof value === "object" && value !== null ? "an object" : (JSON.stringify(value) ?? typeof value);
+  return new TypeError(`${name}: has to be ${wanted}, not ${given}`);
+}
+
+function integer(least: number, most = Number.MAX_SAFE_INTEGER): Check {
+  const wanted =
+    most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least}` : `a whole number, ${least} to ${most}`;
+  return (value, name) => {
+    if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
+      throw wrong(name, wanted, value);
+    }
+  };
+}
+
+function oneOf(...words: string[]): Check {
+  const wanted = words.map((word) => `"${word}"`).join(", ");
+  return (value, name) => {
+    if (!words.includes(value as string)) throw wrong(name, `one of ${wanted}`, value);
+  };
+}
+
+function text(value: unknown, name: string): void {
+  if (typeof value !== "string" || value === "") throw wrong(name, "a string", value);
+}
+
+function flag(value: unknown, name: string): void {
+  if (typeof value !== "boolean") throw wrong(name, "true or false", value);
+}
+
+function list(value: unknown, name: string): void {
+  if (!Array.isArray(value)) throw wrong(name, "a list", value);
+}
+
+function idOrName(value: unknown, name: string): void {
+  if (typeof value === "string" ? value === "" : !Number.isInteger(value) || (value as number) < 0) {
+    throw wrong(name, "a number or a name", value);
+  }
+}
+
+function nameOrFalse(value: unknown, name: string): void {
+  if (value !== false && typeof value !== "string")
+    throw wrong(name, "the name of a protocol, or false", value);
+}
+
+function pluginList(value: unknown, name: string): void {
+  list(value, name);
+  for (const [index, spec] of (value as unknown[]).entries()) {
+    const module = typeof spec === "object" && spec !== null ? (spec as { module?: unknown }).module : spec;
+    if (typeof module !== "string" || module === "") {
+      throw wrong(`${name}[${index}]`, "a module's name or path, or { module, options }", spec);
+    }
+  }
+}
+
+function certificate(value: unknown, name: string): void {
+  const { cert, key } = (value ?? {}) as { cert?: unknown; key?: unknown };
+  if (typeof cert !== "string") throw wrong(`${name}.cert`, "a file's path or PEM text", cert);
+  if (typeof key !== "string") throw wrong(`${name}.key`, "a file's path or PEM text", key);
+}
+
+function originList(value: unknown, name: string): void {
+  list(value, name);
+  for (const [index, origin] of (value as unknown[]).entries()) {
+    if (typeof origin !== "string" || normalOrigin(origin) === null) {
+      throw wrong(`${name}[${index}]`, 'an origin such as "https://example.com"', origin);
+    }
+  }
+}
+
+function loggerMethods(value: unknown, name: string): void {
+  for (const method of ["error", "warn", "info", "debug"]) {
+    if (typeof (value as Record<string, unknown> | null)?.[method] !== "function") {
+      throw wrong(`${name}.${method}`, "a function", (value as Record<string, unknown> | null)?.[method]);
+    }
+  }
+}
+
+/** The longest delay that a timer of Node's takes, about 24 days. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+
+function timeoutTable(value: unknown, name: string): void {
+  if (typeof value !== "object" || value === null) throw wrong(name, "an object of milliseconds", value);
+  for (const [which, ms] of Object.entries(value)) {
+    if (!Object.hasOwn(DEFAULTS.timeouts, which))
+      throw new TypeError(`${name}.${which}: there is no such timeout`);
+    if (ms !== undefined) integer(1, MAX_TIMEOUT)(ms, `${name}.${which}`);
+  }
+}

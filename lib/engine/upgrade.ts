@@ -1,0 +1,125 @@
+import { CallbackReason } from "../api/reasons.ts";
+import type { OutgoingHeaders } from "../api/wsi.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import { encodeHead } from "../http/response.ts";
+import { acceptValue, checkUpgrade, type UpgradeOffer } from "../ws/handshake-server.ts";
+import { originAllowed } from "../ws/origin.ts";
+import type { Connection } from "./connection.ts";
+import { GO_ON, makeUser, NO_USER, type Outcome, PENDING, THREW } from "./dispatch.ts";
+import type { BoundProtocol } from "./protocols.ts";
+import { addedHeaders, writeLatin1 } from "./reply.ts";
+import { RoleWs } from "./role-ws.ts";
+
+/** Answers an upgrade request that is not accepted. */
+export type Refuse = (status: number, message: string, headers: OutgoingHeaders) => void;
+
+/**
+ * Takes an upgrade request from its head to the open session, or to its refusal:
+ *
+ * ```
+ *   check ─► origin ─► sub-protocol ─► FILTER_PROTOCOL_CONNECTION (may take its time) ─► ADD_HEADERS ─► 101 ─► ESTABLISHED
+ *   4xx      403       400             403, or wsi.reject                                500
+ * ```
+ *
+ * Returns what waits for the filter's promise; null when all is decided already.
+ */
+export function beginUpgrade(connection: Connection, head: RequestHead, refuse: Refuse): Upgrade | null {
+  const { host } = connection;
+  const offer = checkUpgrade(head);
+  if (!offer.ok) {
+    refuse(offer.status, offer.message, offer.headers);
+    return null;
+  }
+  if (host.draining) {
+    refuse(503, "the server is going away", {});
+    return null;
+  }
+  if (!originAllowed(host.settings.origins, head.get("origin"))) {
+    refuse(403, "this origin is not allowed", {});
+    return null;
+  }
+  if (
+    host.settings.origins === undefined &&
+    head.get("origin") !== undefined &&
+    head.get("cookie") !== undefined
+  ) {
+    host.warnOnce(
+      "browsers send cookies, and any origin may open sessions: set the option origins to the sites that may",
+    );
+  }
+  const bound = chooseProtocol(connection, offer);
+  if (bound === undefined) {
+    refuse(400, "none of the sub-protocols asked for is known here", {});
+    return null;
+  }
+  return filter(connection, bound, offer, refuse);
+}
+
+function chooseProtocol(connection: Connection, offer: UpgradeOffer): BoundProtocol | undefined {
+  const { table, settings } = connection.host;
+  return offer.protocols.length > 0 ? table.choose(offer.protocols) : settings.defaultProtocol(table);
+}
+
+function filter(
+  connection: Connection,
+  bound: BoundProtocol,
+  offer: UpgradeOffer,
+  refuse: Refuse,
+): Upgrade | null {
+  connection.bound = bound;
+  connection.user = makeUser(bound.protocol, connection.host.logger);
+  const upgrade = new Upgrade(connection, offer, refuse);
+  const outcome =
+    connection.user === NO_USER
+      ? THREW
+      : connection.ask(CallbackReason.FILTER_PROTOCOL_CONNECTION, offer.protocols, offer.protocols.length);
+  if (outcome === PENDING) return upgrade;
+  if (outcome === GO_ON) upgrade.accepted();
+  else upgrade.refused(outcome);
+  return null;
+}
+
+/** An upgrade whose filter is being waited for. */
+export class Upgrade {
+  readonly #connection: Connection;
+  readonly #offer: UpgradeOffer;
+  readonly #refuse: Refuse;
+
+  constructor(connection: Connection, offer: UpgradeOffer, refuse: Refuse) {
+    this.#connection = connection;
+    this.#offer = offer;
+    this.#refuse = refuse;
+  }
+
+  refused(outcome: Outcome): void {
+    if (outcome === THREW) this.#refuse(500, "a callback failed", {});
+    else this.#refuse(403, "refused by the protocol", {});
+  }
+
+  /** The filter has nothing against it; it may have answered by `wsi.reject` itself. */
+  accepted(): void {
+    const connection = this.#connection;
+    if (connection.state !== "HTTP" || !connection.link.writable) return;
+    const headers = addedHeaders(connection, {});
+    if (headers === null) return this.#refuse(500, "refused as its headers were made", {});
+    writeLatin1(connection.link, this.#switching(headers));
+    const role = new RoleWs(connection);
+    connection.become(role);
+    role.establish();
+  }
+
+  #switching(headers: OutgoingHeaders): string {
+    const { bound } = this.#connection;
+    const named = this.#offer.protocols.length > 0;
+    return encodeHead({
+      status: 101,
+      connection: "Upgrade",
+      headers: {
+        Upgrade: "websocket",
+        "Sec-WebSocket-Accept": acceptValue(this.#offer.key),
+        ...(named ? { "Sec-WebSocket-Protocol": bound.protocol.name } : undefined),
+        ...headers,
+      },
+    });
+  }
+}

@@ -1,0 +1,413 @@
+import type { Duplex } from "node:stream";
+import { monotonicMs } from "../../base/clock.ts";
+import { codedError } from "../../base/errors.ts";
+import { describeError, type Logger, quietLogger } from "../../base/log.ts";
+import type { TimerQueue } from "../../base/timers.ts";
+import type { ConnectOptions, Listener, ListenOptions, Loop, OnLink, Task } from "../loop.ts";
+import { type ConnectHost, Connector } from "./connect.ts";
+import { Cork } from "./cork.ts";
+import { EPOLLIN, type Libc, loadLibc } from "./libc.ts";
+import { EpollLink, HEADROOM, type LinkHost } from "./link.ts";
+import { Acceptor, addressesToBind, openListener } from "./listen.ts";
+import { Pollset, type Source } from "./pollset.ts";
+import { Pump, WatchedTimers } from "./pump.ts";
+import { type StreamHost, Streams } from "./streams.ts";
+
+/** What one recv takes at most. */
+const RECEIVE_SIZE = 512 * 1024;
+/** Turns in a row before Node's own loop gets its share. */
+const TURNS_IN_A_ROW = 2;
+/** The longest epoll_wait: its timeout is an int. */
+const MAX_WAIT = 2 ** 31 - 1;
+
+/**
+ * The loop over epoll and real descriptors. Linux, with the package koffi; throws `ENOTSUP`, and says why, elsewhere.
+ *
+ * It lives inside Node's own loop (`service`, `run`; main thread only) or has the thread to itself (`serviceSync`,
+ * also in a worker thread). Listeners, links and connects keep the process alive once `service` or `run` was
+ * called; so do its timers, tasks and the timeout of `service` while that waits.
+ */
+export function createEpollLoop(logger: Logger = quietLogger): Loop {
+  return new EpollLoop(loadLibc(), logger);
+}
+
+/** A `service` call that waits. */
+interface Waiter {
+  until: number;
+  woken: boolean;
+  resolve(serviced: number): void;
+}
+
+class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
+  readonly name = "epoll";
+  readonly timers: TimerQueue;
+  readonly libc: Libc;
+  readonly logger: Logger;
+  readonly pollset: Pollset;
+  readonly cork: Cork;
+  readonly connectors = new Set<Connector>();
+  received = Buffer.allocUnsafeSlow(0);
+  landing = this.received;
+  now = monotonicMs();
+
+  // Notes for the coming turn.
+  #drains: EpollLink[] = [];
+  #gone: { link: EpollLink; error: Error | undefined }[] = [];
+  #tasks: Task[] = [];
+
+  #inTurn = false;
+  #flushDue = false;
+  #pump: Pump | undefined;
+  #streams: Streams | undefined;
+  /** Events of streams since the last turn. */
+  #servedBetween = 0;
+  #waiter: Waiter | undefined;
+  #endRun: (() => void) | undefined;
+  #woken = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(libc: Libc, logger: Logger) {
+    this.libc = libc;
+    this.logger = logger;
+    this.timers = new WatchedTimers((deadline) => {
+      if (this.#open && !this.#inTurn) this.#pump!.wakeAt(deadline);
+    });
+    this.cork = new Cork(() => this.flushLater());
+    this.pollset = new Pollset(libc);
+    this.renewReceived();
+  }
+
+  // --- links come and go -----------------------------------------------------------------------------------
+
+  async listen(options: ListenOptions, onLink: OnLink): Promise<Listener> {
+    this.#refuseClosed();
+    if (options.tls !== undefined) return this.#useStreams().listen(options, onLink);
+    const addresses = await addressesToBind(options);
+    this.#refuseClosed();
+    return openListener(this, addresses, options, onLink);
+  }
+
+  connect(options: ConnectOptions, onLink: OnLink, onError: (error: Error) => void): () => void {
+    this.#refuseClosed();
+    const connector = new Connector(this, options, onLink, onError);
+    return () => connector.cancel();
+  }
+
+  adopt(stream: Duplex, head: Uint8Array | undefined, onLink: OnLink): void {
+    this.#refuseClosed();
+    this.#useStreams().adopt(stream, head, onLink);
+  }
+
+  #useStreams(): Streams {
+    this.#streams ??= new Streams(this);
+    return this.#streams;
+  }
+
+  openLink(fd: number, host: string, port: number, onLink: OnLink): void {
+    const link = new EpollLink(this, fd, host, port);
+    try {
+      const handler = onLink(link);
+      if (handler === null) link.destroy();
+      else link.handler = handler;
+    } catch (thrown) {
+      this.#threw(link, thrown);
+    }
+    try {
+      if (link.fd >= 0) this.pollset.add(link, EPOLLIN, false);
+    } catch (error) {
+      link.destroy(error as Error);
+    }
+  }
+
+  renewReceived(): void {
+    this.received = Buffer.allocUnsafeSlow(HEADROOM + RECEIVE_SIZE);
+    this.landing = this.received.subarray(HEADROOM);
+  }
+
+  drainSoon(link: EpollLink): void {
+    this.#drains.push(link);
+    this.poke();
+  }
+
+  closed(link: EpollLink, error: Error | undefined): void {
+    this.#gone.push({ link, error });
+    this.poke();
+  }
+
+  soon(task: Task): void {
+    this.#tasks.push(task);
+    this.poke();
+  }
+
+  // --- the turn, as loop.ts draws it -------------------------------------------------------------------------
+
+  #turn(waitMs: number): number {
+    this.#inTurn = true;
+    try {
+      const ready = this.pollset.wait(waitMs);
+      this.touch();
+      let served = this.#feed(ready);
+      if (this.#streams !== undefined) served += this.#streams.drain();
+      if (this.#drains.length > 0) served += this.#drainAll();
+      if (this.#gone.length > 0) served += this.#tellGone();
+      if (this.#tasks.length > 0) served += this.#runTasks();
+      if (this.timers.next() <= this.now) served += this.#expireTimers();
+      return served;
+    } finally {
+      this.#flush();
+      this.#inTurn = false;
+    }
+  }
+
+  #feed(ready: number): number {
+    const pollset = this.pollset;
+    const openers = pollset.openers > 0;
+    let served = ready;
+    if (openers) for (let i = 0; i < ready; i++) if (pollset.opensLinks(i)) this.#dispatch(i);
+    if (this.#streams !== undefined) served += this.#streams.open() + this.#streams.feed();
+    for (let i = 0; i < ready; i++) if (!openers || !pollset.opensLinks(i)) this.#dispatch(i);
+    return served;
+  }
+
+  #dispatch(event: number): void {
+    const source = this.pollset.source(event);
+    if (source === undefined) return;
+    try {
+      source.onEvent(this.pollset.mask(event));
+    } catch (thrown) {
+      this.#threw(source, thrown);
+    }
+  }
+
+  #drainAll(): number {
+    const drains = this.#drains;
+    this.#drains = [];
+    let served = 0;
+    for (const link of drains) {
+      try {
+        if (link.drain()) served++;
+      } catch (thrown) {
+        this.#threw(link, thrown);
+      }
+    }
+    return served;
+  }
+
+  #tellGone(): number {
+    const gone = this.#gone;
+    this.#gone = [];
+    for (const { link, error } of gone) {
+      try {
+        link.handler.onClose(error);
+      } catch (thrown) {
+        this.#threw(link, thrown);
+      }
+    }
+    return gone.length;
+  }
+
+  #runTasks(): number {
+    const tasks = this.#tasks;
+    this.#tasks = [];
+    for (const task of tasks) {
+      try {
+        task.runSoon();
+      } catch (thrown) {
+        this.#threw(undefined, thrown);
+      }
+    }
+    return tasks.length;
+  }
+
+  #expireTimers(): number {
+    try {
+      return this.timers.expire(this.now);
+    } catch (thrown) {
+      this.#threw(undefined, thrown);
+      return 1;
+    }
+  }
+
+  /** A handler is not expected to throw; the loop outlives it, the link does not. */
+  #threw(source: Source | undefined, thrown: unknown): void {
+    this.logger.error(`a handler threw: ${describeError(thrown)}`);
+    if (source instanceof EpollLink)
+      source.destroy(thrown instanceof Error ? thrown : new Error(String(thrown)));
+  }
+
+  /** Outside of a turn, what is written leaves when the current stack is done. */
+  flushLater(): void {
+    if (this.#inTurn || this.#flushDue) return;
+    this.#flushDue = true;
+    process.nextTick(this.#flushNow);
+  }
+
+  readonly #flushNow = (): void => {
+    this.#flushDue = false;
+    this.#flush();
+  };
+
+  #flush(): void {
+    this.cork.flush(false);
+    this.#streams?.block.flush();
+  }
+
+  enterTurn(): boolean {
+    if (this.#inTurn || !this.#open) return false;
+    this.#inTurn = true;
+    this.touch();
+    return true;
+  }
+
+  leaveTurn(): void {
+    this.#flush();
+    this.#inTurn = false;
+    this.#servedBetween++;
+    if (this.#waiter !== undefined || this.#hasNotes) this.#pump!.turnSoon();
+  }
+
+  touch(): number {
+    this.now = monotonicMs();
+    return this.now;
+  }
+
+  // --- inside Node's loop -----------------------------------------------------------------------------------
+
+  get #open(): boolean {
+    return this.#waiter !== undefined || this.#endRun !== undefined;
+  }
+
+  async service(timeoutMs: number): Promise<number> {
+    this.#refuseClosed();
+    this.#refuseBusy();
+    const pump = this.#pumped();
+    const until = timeoutMs < 0 ? Number.POSITIVE_INFINITY : monotonicMs() + timeoutMs;
+    return new Promise((resolve) => {
+      this.#waiter = { until, woken: timeoutMs === 0, resolve };
+      pump.turnSoon();
+    });
+  }
+
+  async run(): Promise<void> {
+    if (this.#closing !== undefined) return;
+    this.#refuseBusy();
+    const pump = this.#pumped();
+    return new Promise((resolve) => {
+      this.#endRun = resolve;
+      pump.turnSoon();
+    });
+  }
+
+  #pumped(): Pump {
+    this.#pump ??= new Pump(this.libc, this.pollset.fd, () => this.#pumpTurns());
+    return this.#pump;
+  }
+
+  #pumpTurns(): void {
+    const pump = this.#pump!;
+    if (!this.#open) {
+      pump.ignore();
+      return;
+    }
+    let served = this.#servedBetween;
+    this.#servedBetween = 0;
+    for (let i = 0; i < TURNS_IN_A_ROW; i++) {
+      const more = this.#turn(0);
+      if (more === 0) break;
+      served += more;
+    }
+    if (this.#endsWait(served)) pump.pause();
+    else if (this.#hasNotes) pump.turnSoon();
+    else this.#rest(pump);
+  }
+
+  #rest(pump: Pump): void {
+    const deadline = Math.min(this.timers.next(), this.#waiter?.until ?? Number.POSITIVE_INFINITY);
+    pump.rest(deadline, this.pollset.size > 0);
+  }
+
+  #endsWait(served: number): boolean {
+    const waiter = this.#waiter;
+    if (waiter === undefined) return false;
+    if (served === 0 && !waiter.woken && monotonicMs() < waiter.until) return false;
+    this.#waiter = undefined;
+    waiter.resolve(served);
+    return true;
+  }
+
+  get #hasNotes(): boolean {
+    if (this.#drains.length + this.#gone.length + this.#tasks.length > 0) return true;
+    return this.#streams?.hasNotes === true;
+  }
+
+  /** Something waits for a turn that nobody outside would wake us for. */
+  poke(): void {
+    if (!this.#inTurn && this.#open) this.#pump!.turnSoon();
+  }
+
+  wake(): void {
+    this.#woken = true;
+    if (this.#waiter === undefined) return;
+    this.#waiter.woken = true;
+    this.#pump!.turnSoon();
+  }
+
+  // --- with the thread to itself ----------------------------------------------------------------------------
+
+  serviceSync(timeoutMs: number): number {
+    this.#refuseClosed();
+    this.#refuseBusy();
+    const until = timeoutMs < 0 ? Number.POSITIVE_INFINITY : monotonicMs() + timeoutMs;
+    this.#woken = false;
+    for (;;) {
+      const served = this.#turn(this.#patience(until));
+      if (served > 0 || this.#woken || monotonicMs() >= until) return served;
+    }
+  }
+
+  /** Milliseconds that epoll_wait may take; -1 for as long as it likes. */
+  #patience(until: number): number {
+    if (this.#hasNotes) return 0;
+    const deadline = Math.min(until, this.timers.next());
+    if (deadline === Number.POSITIVE_INFINITY) return -1;
+    return Math.min(Math.max(0, deadline - monotonicMs()), MAX_WAIT);
+  }
+
+  #refuseBusy(): void {
+    if (this.#inTurn || this.#open) throw codedError("EBUSY", "the loop is being serviced already");
+  }
+
+  #refuseClosed(): void {
+    if (this.#closing !== undefined) throw codedError("ECANCELED", "the loop is closed");
+  }
+
+  // --- the end ----------------------------------------------------------------------------------------------
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // Not from within the handler that may have called this.
+    await null;
+    const canceled = codedError("ECANCELED", "the loop was closed");
+    for (const connector of this.connectors) this.soon({ runSoon: () => connector.fail(canceled) });
+    for (const source of this.pollset.all()) {
+      if (source instanceof EpollLink) source.destroy();
+      else if (source instanceof Acceptor) source.release();
+    }
+    await this.#streams?.close();
+    let served = 0;
+    for (;;) {
+      while (this.#hasNotes) served += this.#turn(0);
+      if (this.#streams === undefined || this.#streams.size === 0) break;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#waiter?.resolve(served);
+    this.#endRun?.();
+    this.#waiter = this.#endRun = undefined;
+    await this.#pump?.close();
+    this.pollset.destroy();
+  }
+}

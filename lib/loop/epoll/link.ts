@@ -1,0 +1,322 @@
+import type { Link, LinkHandler } from "../loop.ts";
+import type { Cork } from "./cork.ts";
+import {
+  EAGAIN,
+  ECONNRESET,
+  EINTR,
+  EPIPE,
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  type Libc,
+  MSG_MORE,
+  MSG_NOSIGNAL,
+  SHUT_WR,
+  SO_ERROR,
+  SOL_SOCKET,
+  systemError,
+} from "./libc.ts";
+import type { Changing, Pollset } from "./pollset.ts";
+import { SendQueue } from "./queue.ts";
+
+/** What all links of a loop share, so that none of them carries it. */
+export interface LinkHost {
+  readonly libc: Libc;
+  readonly pollset: Pollset;
+  readonly cork: Cork;
+  /** Where every recv lands: `received` from `HEADROOM` on. */
+  readonly received: Buffer;
+  readonly landing: Buffer;
+  /** Makes a new receive buffer, after a handler gave the old one away. */
+  renewReceived(): void;
+  /** Has `link.drain()` called in the drain phase of this turn, or of the next one. */
+  drainSoon(link: EpollLink): void;
+  /** Has `handler.onClose(error)` called once the current call into the handler is over. */
+  closed(link: EpollLink, error: Error | undefined): void;
+}
+
+/** Bytes in front of what arrives, for a handler's host to put a header before a payload. */
+export const HEADROOM = 16;
+/** Up to here `send` copies, so that the bytes leave together with what else is written. */
+const COPIED = 4096;
+/** Up to here a loop over the bytes is quicker than a call to `set`. */
+const SHORT = 64;
+/** What one link may send from its queue in one turn. */
+const DRAIN_LIMIT = 4 * 1024 * 1024;
+
+// The state is one word. What the kernel was told last, in epoll's own bits:
+const KNOWN = EPOLLIN | EPOLLOUT;
+// and what happened to the link:
+const PAUSED = 1 << 8; // pause was called
+const PARKED = 1 << 9; // out of epoll's set while it does not read, because a hangup cannot be masked
+const PEER_ENDED = 1 << 10; // the peer's FIN was read
+const ENDING = 1 << 11; // end was called
+const SHUT = 1 << 12; // our FIN is sent
+const BROKEN = 1 << 13; // a send failed; what the peer had sent before is still read
+const ASKED = 1 << 14; // requestWritable waits for its onWritable
+const CHANGING = 1 << 15; // in the pollset's list of changes
+
+/** Stands in until the loop's user has given a handler. */
+const NOBODY: LinkHandler = { onBytes() {}, onEnd() {}, onWritable() {}, onClose() {} };
+
+/** An open socket. It has no buffer of its own: eight fields are all that an idle connection holds. */
+export class EpollLink implements Link, Changing {
+  handler: LinkHandler = NOBODY;
+  fd: number;
+  generation = 0;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly #host: LinkHost;
+  #state = EPOLLIN;
+  #queue: SendQueue | null = null;
+
+  constructor(host: LinkHost, fd: number, remoteAddress: string, remotePort: number) {
+    this.#host = host;
+    this.fd = fd;
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+  }
+
+  get secure(): boolean {
+    return false;
+  }
+
+  get block(): Buffer {
+    return this.#host.cork.block;
+  }
+
+  get writable(): boolean {
+    return this.fd >= 0 && (this.#state & (ENDING | BROKEN)) === 0;
+  }
+
+  get queued(): number {
+    if (this.fd < 0) return 0;
+    const cork = this.#host.cork;
+    return (this.#queue === null ? 0 : this.#queue.size) + (cork.owner === this ? cork.used : 0);
+  }
+
+  get choked(): boolean {
+    return this.#queue !== null;
+  }
+
+  get #reading(): boolean {
+    return (this.#state & (PAUSED | PEER_ENDED)) === 0;
+  }
+
+  // --- writing ---------------------------------------------------------------------------------------------
+
+  reserve(size: number): number {
+    return this.#host.cork.reserve(this, size);
+  }
+
+  commit(size: number): void {
+    const cork = this.#host.cork;
+    // Not the owner any more: destroyed since `reserve`.
+    if (cork.owner === this) cork.used += size;
+  }
+
+  send(buffer: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    if (size <= 0 || !this.writable) return;
+    const cork = this.#host.cork;
+    if (size > COPIED) {
+      if (cork.owner === this) cork.flush(true);
+      if (this.writable) this.#transmit(buffer, start, end, 0);
+      return;
+    }
+    const at = cork.reserve(this, size);
+    const block = cork.block;
+    if (size <= SHORT) for (let i = 0; i < size; i++) block[at + i] = buffer[start + i];
+    else block.set(buffer.subarray(start, end), at);
+    cork.used += size;
+  }
+
+  /** The cork's bytes, when it is flushed. */
+  transmit(block: Buffer, length: number, more: boolean): void {
+    if (this.writable) this.#transmit(block, 0, length, more ? MSG_MORE : 0);
+  }
+
+  #transmit(from: Uint8Array, start: number, end: number, flags: number): void {
+    if (this.#queue === null) {
+      const sent = this.#sendNow(start === 0 ? from : from.subarray(start, end), end - start, flags);
+      if (sent < 0 || start + sent === end) return;
+      start += sent;
+      this.#queue = new SendQueue();
+      this.#interestChanged();
+    }
+    this.#queue.append(from, start, end);
+  }
+
+  /** Returns how much the kernel took, or -1 when the link is broken. */
+  #sendNow(from: Uint8Array, length: number, flags: number): number {
+    const libc = this.#host.libc;
+    const sent = libc.send(this.fd, from, length, MSG_NOSIGNAL | flags);
+    if (sent >= 0) return sent;
+    const errno = libc.errno();
+    if (errno === EAGAIN || errno === EINTR) return 0;
+    this.#breakOff(errno);
+    return -1;
+  }
+
+  /** Nothing can be sent any more. What the peer sent before it went away (a close frame, say) is read first. */
+  #breakOff(errno: number): void {
+    const peerWent = errno === EPIPE || errno === ECONNRESET;
+    if (!peerWent || !this.#reading) {
+      this.destroy(systemError(peerWent ? ECONNRESET : errno, "send"));
+      return;
+    }
+    this.#state |= BROKEN;
+    this.#queue = null;
+    this.#interestChanged();
+  }
+
+  requestWritable(): void {
+    if (!this.writable || (this.#state & ASKED) !== 0) return;
+    this.#state |= ASKED;
+    if (this.#queue === null) this.#host.drainSoon(this);
+  }
+
+  /** Called in the drain phase; returns whether there was something to do. */
+  drain(): boolean {
+    if (this.fd < 0) return false;
+    const cork = this.#host.cork;
+    if (cork.owner === this) cork.flush(false);
+    if (this.#queue !== null) this.#sendQueue(this.#queue);
+    if (this.#queue !== null || this.fd < 0) return true;
+    if ((this.#state & (ENDING | SHUT)) === ENDING) {
+      this.#shut();
+    } else if ((this.#state & ASKED) !== 0 && this.writable) {
+      this.#state &= ~ASKED;
+      this.handler.onWritable();
+      if (cork.owner !== null) cork.flush(false);
+    }
+    return true;
+  }
+
+  #sendQueue(queue: SendQueue): void {
+    for (let total = 0; total < DRAIN_LIMIT; ) {
+      const first = queue.first();
+      const sent = this.#sendNow(first, first.length, 0);
+      if (sent <= 0) return;
+      queue.consume(sent);
+      total += sent;
+      if (queue.size === 0) {
+        this.#queue = null;
+        this.#interestChanged();
+        return;
+      }
+      if (sent < first.length) return;
+    }
+  }
+
+  end(): void {
+    if (!this.writable) return;
+    const cork = this.#host.cork;
+    if (cork.owner === this) cork.flush(false);
+    if (!this.writable) return;
+    this.#state = (this.#state | ENDING) & ~ASKED;
+    if (this.#queue === null) this.#shut();
+  }
+
+  #shut(): void {
+    this.#state |= SHUT;
+    this.#host.libc.shutdown(this.fd, SHUT_WR);
+    if ((this.#state & PEER_ENDED) !== 0) this.destroy();
+  }
+
+  // --- reading ---------------------------------------------------------------------------------------------
+
+  onEvent(mask: number): void {
+    if ((mask & EPOLLOUT) !== 0) this.#host.drainSoon(this);
+    if ((mask & ~EPOLLOUT) === 0) return;
+    if (this.#reading) this.#read(mask);
+    else this.#hangUp(mask);
+  }
+
+  #read(mask: number): void {
+    const host = this.#host;
+    let landing = host.landing;
+    if (landing.length === 0) {
+      host.renewReceived();
+      landing = host.landing;
+    }
+    const got = host.libc.recv(this.fd, landing, landing.length);
+    if (got > 0) {
+      this.handler.onBytes(host.received, HEADROOM, HEADROOM + got);
+      if (host.cork.owner !== null) host.cork.flush(false);
+      return;
+    }
+    if (got === 0) return this.#peerEnded();
+    const errno = host.libc.errno();
+    if (errno !== EAGAIN && errno !== EINTR) this.destroy(systemError(errno, "recv"));
+    else if ((mask & EPOLLERR) !== 0) this.#fail();
+  }
+
+  #peerEnded(): void {
+    if ((this.#state & BROKEN) !== 0) return this.destroy(systemError(ECONNRESET, "send"));
+    this.#state |= PEER_ENDED;
+    this.#interestChanged();
+    this.handler.onEnd();
+    const cork = this.#host.cork;
+    if (cork.owner !== null) cork.flush(false);
+    if ((this.#state & SHUT) !== 0) this.destroy();
+  }
+
+  /** An event that the mask cannot hold back, on a link that does not read. */
+  #hangUp(mask: number): void {
+    if ((mask & EPOLLERR) !== 0 || (this.#state & BROKEN) !== 0) return this.#fail();
+    if ((mask & EPOLLHUP) === 0) return;
+    // Both directions are shut: unread bytes may wait for `resume`, or the handler has not ended its side yet.
+    this.#state |= PARKED;
+    this.#host.pollset.park(this);
+  }
+
+  #fail(): void {
+    const errno = this.#host.libc.getOption(this.fd, SOL_SOCKET, SO_ERROR);
+    this.destroy(systemError(errno > 0 && errno !== EPIPE ? errno : ECONNRESET, "connection"));
+  }
+
+  pause(): void {
+    if ((this.#state & PAUSED) !== 0) return;
+    this.#state |= PAUSED;
+    this.#interestChanged();
+  }
+
+  resume(): void {
+    if ((this.#state & PAUSED) === 0) return;
+    this.#state &= ~PAUSED;
+    this.#interestChanged();
+  }
+
+  // --- the life in epoll's set -----------------------------------------------------------------------------
+
+  #interestChanged(): void {
+    if (this.fd < 0 || (this.#state & CHANGING) !== 0) return;
+    this.#state |= CHANGING;
+    this.#host.pollset.change(this);
+  }
+
+  applyInterest(): void {
+    this.#state &= ~CHANGING;
+    if (this.fd < 0) return;
+    const wanted = (this.#reading ? EPOLLIN : 0) | (this.#queue === null ? 0 : EPOLLOUT);
+    if ((this.#state & PARKED) !== 0) {
+      if (!this.#reading) return;
+      this.#state &= ~PARKED;
+      this.#host.pollset.unpark(this, wanted);
+    } else if (wanted !== (this.#state & KNOWN)) {
+      this.#host.pollset.modify(this, wanted);
+    }
+    this.#state = (this.#state & ~KNOWN) | wanted;
+  }
+
+  destroy(error?: Error): void {
+    if (this.fd < 0) return;
+    const host = this.#host;
+    host.cork.drop(this);
+    this.#queue = null;
+    host.pollset.close(this);
+    host.closed(this, error);
+  }
+}

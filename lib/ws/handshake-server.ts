@@ -1,0 +1,97 @@
+import { hash } from "node:crypto";
+
+/** What the check needs of a request head; `http/request-head.ts` has it. */
+export interface UpgradeHead {
+  readonly method: string;
+  readonly httpMinor: number;
+  /** How the body is delimited, "none" without one. */
+  readonly body: string;
+  readonly upgradeAsked: boolean;
+  get(name: string): string | undefined;
+  count(name: string): number;
+}
+
+/** An upgrade request that may be accepted. */
+export interface UpgradeOffer {
+  readonly ok: true;
+  readonly key: string;
+  /** Sub-protocols in the client's order; empty when it asked for none. */
+  readonly protocols: readonly string[];
+  /** The value of Sec-WebSocket-Extensions, not looked into. */
+  readonly extensions: string | undefined;
+}
+
+/** An upgrade request that is answered with an error. */
+export interface UpgradeRefusal {
+  readonly ok: false;
+  readonly status: number;
+  /** One sentence for the log and the reply. */
+  readonly message: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const refusal = (status: number, message: string, headers: Record<string, string> = {}): UpgradeRefusal =>
+  Object.freeze({ ok: false, status, message, headers });
+
+const REFUSALS = {
+  method: refusal(405, "a WebSocket is asked for with GET", { allow: "GET" }),
+  http: refusal(400, "a WebSocket needs HTTP/1.1"),
+  body: refusal(400, "a request for a WebSocket has no body"),
+  key: refusal(400, "Sec-WebSocket-Key is not 16 bytes in base64"),
+  version: refusal(426, "only version 13 of WebSocket is spoken here", { "sec-websocket-version": "13" }),
+  protocols: refusal(400, "Sec-WebSocket-Protocol is not a list of different tokens"),
+};
+
+const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/** 22 digits and two pads; the last digit holds two bits only, the other four are zero. */
+const KEY = /^[+/0-9A-Za-z]{21}[AQgw]==$/;
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** True when a request asks for a WebSocket, rightly or wrongly; anything else is ordinary HTTP. */
+export function asksForWebSocket(head: UpgradeHead): boolean {
+  if (!head.upgradeAsked) return false;
+  const upgrade = head.get("upgrade");
+  if (upgrade === undefined) return false;
+  return upgrade.length === 9 ? upgrade.toLowerCase() === "websocket" : listHas(upgrade, "websocket");
+}
+
+function listHas(list: string, token: string): boolean {
+  return list
+    .toLowerCase()
+    .split(",")
+    .some((item) => item.trim() === token);
+}
+
+/** Checks all that RFC 6455 section 4.2.1 asks of the client's request; Host was checked as the head was parsed. */
+export function checkUpgrade(head: UpgradeHead): UpgradeOffer | UpgradeRefusal {
+  if (head.method !== "GET") return REFUSALS.method;
+  if (head.httpMinor < 1) return REFUSALS.http;
+  if (head.body !== "none") return REFUSALS.body;
+  if (head.get("sec-websocket-version") !== "13") return REFUSALS.version;
+  const key = head.get("sec-websocket-key");
+  // A key that came twice is joined by a comma and fits the pattern no more.
+  if (key === undefined || !KEY.test(key)) return REFUSALS.key;
+  const protocols = parseProtocols(head.get("sec-websocket-protocol"));
+  if (protocols === null) return REFUSALS.protocols;
+  return { ok: true, key, protocols, extensions: head.get("sec-websocket-extensions") };
+}
+
+const NONE: readonly string[] = Object.freeze([]);
+
+/** The sub-protocols of a header's value, none for no header; null when it is not a list of different tokens. */
+export function parseProtocols(value: string | undefined): readonly string[] | null {
+  if (value === undefined) return NONE;
+  const names = value.split(",").map((name) => name.trim());
+  if (!names.every((name) => TOKEN.test(name))) return null;
+  return new Set(names).size === names.length ? names : null;
+}
+
+/** True for a name that can stand in Sec-WebSocket-Protocol (RFC 9110 section 5.6.2). */
+export function isProtocolName(name: string): boolean {
+  return TOKEN.test(name);
+}
+
+/** The value of Sec-WebSocket-Accept for a key (section 4.2.2). */
+export function acceptValue(key: string): string {
+  return hash("sha1", key + GUID, "base64");
+}

@@ -1,0 +1,269 @@
+import { codedError } from "../base/errors.ts";
+import type { Outlet } from "../base/outlet.ts";
+import { checkUtf8, UTF8_BOUNDARY, UTF8_INVALID } from "../base/utf8.ts";
+import { Assembly, HEADROOM } from "./assembly.ts";
+import {
+  ABNORMAL,
+  BINARY,
+  CLOSE,
+  CONTINUATION,
+  FAILURES,
+  type Failure,
+  isCloseCode,
+  MAX_CONTROL_PAYLOAD,
+  NO_STATUS,
+  PING,
+  PONG,
+  TEXT,
+} from "./codes.ts";
+import { FIN, sendFrame, sendMaskedFrame } from "./frame.ts";
+import { type FrameLimits, FrameParser, type FrameSink } from "./parser.ts";
+
+/** What a session tells. Ranges of bytes are lent until the call returns. */
+export interface SessionHandler {
+  /**
+   * Payload: a piece of a message, or a whole one with `wholeMessages`. `session.binary`, `first`, `final`
+   * and `remaining` tell of it; `room` bytes in front of it are free to be overwritten.
+   */
+  onMessage(buffer: Buffer, start: number, end: number, room: number): void;
+  onPong(buffer: Buffer, start: number, end: number): void;
+  /** The peer's Close, when it began to close. True to answer it, false to drop the connection. */
+  onPeerClose(code: number, reason: string): boolean;
+  /**
+   * The session is over, by its rules or by a broken one; told once. What it had to send is sent: the byte stream
+   * below is to be ended (`wasClean` or not), and nothing more is told.
+   */
+  onOver(code: number, reason: string, wasClean: boolean): void;
+}
+
+/** What bounds a session; one frozen object for all sessions of a protocol. */
+export interface SessionLimits extends FrameLimits {
+  /** One `onMessage` for each message. */
+  readonly wholeMessages: boolean;
+}
+
+/** Bytes of pongs that may wait for a peer that reads none of them. */
+const MAX_UNREAD_PONGS = 65_536;
+
+/*
+ * The order of closing (RFC 6455 section 7.1), from either side:
+ *
+ *              close()                     peer's Close
+ *      OPEN ───────────► CLOSING ──────────────────────────► OVER   both sent one: clean
+ *        │                  │  end of the stream, failure ──► OVER   not clean
+ *        └── peer's Close, answered ───────────────────────► OVER   clean
+ */
+const OPEN = 0;
+const CLOSING = 1;
+const OVER = 2;
+
+/**
+ * Everything after the handshake, for either role, over any outlet: messages, pings, closing, failing
+ * (RFC 6455 sections 5 to 7). Bytes in through `receive`, bytes out through the outlet; no socket, no clock.
+ */
+export class Session implements FrameSink {
+  /** Of what `onMessage` tells: binary or text, first and last piece of its message. */
+  binary = false;
+  first = true;
+  final = false;
+  limits: SessionLimits;
+
+  readonly #outlet: Outlet;
+  readonly #handler: SessionHandler;
+  readonly #parser: FrameParser;
+  #state = OPEN;
+  /** Inside a message that `send` began with fin = false. */
+  #sending = false;
+  #utf8 = UTF8_BOUNDARY;
+  #assembly: Assembly | null = null;
+  /** From where on bytes of the buffer being fed belong to nobody any more. */
+  #freeFrom = 0;
+  #unreadPongs = 0;
+
+  constructor(outlet: Outlet, handler: SessionHandler, limits: SessionLimits) {
+    this.#outlet = outlet;
+    this.#handler = handler;
+    this.limits = limits;
+    this.#parser = new FrameParser(this, limits);
+  }
+
+  /** True until a Close was sent or the session is over: messages may be sent. */
+  get canSend(): boolean {
+    return this.#state === OPEN;
+  }
+
+  get over(): boolean {
+    return this.#state === OVER;
+  }
+
+  /** Bytes of the current frame that are still to come. */
+  get remaining(): number {
+    return this.limits.wholeMessages ? 0 : this.#parser.remaining;
+  }
+
+  /** Takes bytes, which are unmasked in place, and returns the offset behind the last one taken; see `hold`. */
+  receive(buffer: Buffer, start: number, end: number): number {
+    this.#freeFrom = start;
+    return this.#parser.feed(buffer, start, end);
+  }
+
+  /** Makes `receive` stop behind what is being told right now, or go on. */
+  hold(held: boolean): void {
+    this.#parser.hold(held);
+  }
+
+  // ── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Sends a message or a fragment of one, and returns its size in bytes. Only while `canSend`.
+   *
+   * @param opcode - TEXT, BINARY or CONTINUATION.
+   * @throws Error `ERR_SEQUENCE` for a continuation of nothing, or a new message inside an open one.
+   */
+  send(opcode: number, fin: boolean, data: Uint8Array | string): number {
+    if ((opcode === CONTINUATION) !== this.#sending) throw sequenceError(opcode);
+    this.#sending = !fin;
+    return this.#frame(fin ? opcode | FIN : opcode, data);
+  }
+
+  /** Sends a PING or PONG; returns the size of its payload. Throws a RangeError over 125 bytes. */
+  sendControl(opcode: number, data: Uint8Array | string): number {
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    if (bytes.length > MAX_CONTROL_PAYLOAD) {
+      throw new RangeError(`a control frame takes at most ${MAX_CONTROL_PAYLOAD} bytes, not ${bytes.length}`);
+    }
+    return this.#frame(opcode | FIN, bytes);
+  }
+
+  /** Begins to close; without a code the frame is empty. The caller has checked code and reason. */
+  close(code?: number, reason = ""): void {
+    if (this.#state !== OPEN) return;
+    this.#state = CLOSING;
+    this.#sendClose(code ?? NO_STATUS, reason);
+  }
+
+  /** Fails the connection (section 7.1.7): tells the peer why, if it may still be told, and is over. */
+  fail(failure: Failure): void {
+    if (this.#state === OPEN) this.#sendClose(failure.code, failure.reason);
+    this.#finish(failure.code, failure.reason, false);
+  }
+
+  /** The byte stream has ended, whatever the reason. */
+  streamEnded(): void {
+    this.#finish(ABNORMAL, "", false);
+  }
+
+  #frame(first: number, data: Uint8Array | string): number {
+    return this.limits.server
+      ? sendFrame(this.#outlet, first, data)
+      : sendMaskedFrame(this.#outlet, first, data);
+  }
+
+  #sendClose(code: number, reason: string): void {
+    this.#frame(CLOSE | FIN, code === NO_STATUS ? "" : closePayload(code, reason));
+  }
+
+  #finish(code: number, reason: string, wasClean: boolean): void {
+    if (this.#state === OVER) return;
+    this.#state = OVER;
+    this.#parser.stop();
+    this.#assembly = null;
+    this.#handler.onOver(code, reason, wasClean);
+  }
+
+  // ── Receiving: the parser's sink ─────────────────────────────────────────────────────────────────────────
+
+  onDataFrame(): void {
+    const { opcode } = this.#parser;
+    if (opcode === CONTINUATION) return;
+    this.binary = opcode === BINARY;
+    this.first = true;
+    this.#utf8 = UTF8_BOUNDARY;
+  }
+
+  onPayload(buffer: Buffer, start: number, end: number): void {
+    const parser = this.#parser;
+    const final = parser.fin && parser.remaining === 0;
+    if (!this.binary && !this.#textGoesOn(buffer, start, end, final)) return this.fail(FAILURES.text);
+    if (!this.limits.wholeMessages) return this.#tell(buffer, start, end, final, start - this.#freeFrom);
+    if (final && this.#assembly === null) return this.#tell(buffer, start, end, true, start - this.#freeFrom);
+    this.#assembly ??= new Assembly(end - start + parser.remaining);
+    this.#assembly.append(buffer, start, end, parser.remaining);
+    if (final) this.#tellAssembled(this.#assembly);
+  }
+
+  #textGoesOn(buffer: Buffer, start: number, end: number, final: boolean): boolean {
+    this.#utf8 = checkUtf8(this.#utf8, buffer, start, end);
+    return this.#utf8 === UTF8_BOUNDARY || (this.#utf8 !== UTF8_INVALID && !final);
+  }
+
+  #tellAssembled(assembly: Assembly): void {
+    this.#assembly = null;
+    this.first = true;
+    this.#tell(assembly.buffer, HEADROOM, assembly.end, true, HEADROOM);
+    assembly.release();
+  }
+
+  #tell(buffer: Buffer, start: number, end: number, final: boolean, room: number): void {
+    this.final = final;
+    this.#freeFrom = end;
+    this.#handler.onMessage(buffer, start, end, room);
+    this.first = false;
+  }
+
+  onControl(opcode: number, buffer: Buffer, start: number, end: number): void {
+    if (opcode === PONG) this.#handler.onPong(buffer, start, end);
+    else if (opcode === PING) this.#answerPing(buffer, start, end);
+    else this.#peerClose(buffer, start, end);
+  }
+
+  /** Each ping gets its own pong, in order, as long as the peer takes them (section 5.5.3). */
+  #answerPing(buffer: Buffer, start: number, end: number): void {
+    if (this.#state !== OPEN) return;
+    if (this.#outlet.queued === 0) this.#unreadPongs = 0;
+    this.#unreadPongs += end - start + 2;
+    if (this.#unreadPongs > MAX_UNREAD_PONGS) return this.fail(FAILURES.unreadPongs);
+    this.#frame(PONG | FIN, buffer.subarray(start, end));
+  }
+
+  #peerClose(buffer: Buffer, start: number, end: number): void {
+    const size = end - start;
+    if (size === 1) return this.fail(FAILURES.closePayload);
+    const code = size === 0 ? NO_STATUS : buffer.readUInt16BE(start);
+    if (size > 0 && !isCloseCode(code)) return this.fail(FAILURES.closeCode);
+    if (size > 2 && checkUtf8(UTF8_BOUNDARY, buffer, start + 2, end) !== UTF8_BOUNDARY) {
+      return this.fail(FAILURES.closeText);
+    }
+    const reason = size > 2 ? buffer.toString("utf8", start + 2, end) : "";
+    this.#parser.stop();
+    let clean = true;
+    if (this.#state === OPEN) {
+      clean = this.#handler.onPeerClose(code, reason);
+      // The callback may have sent a Close of its own.
+      if (clean && this.#state === OPEN) this.#sendClose(code, "");
+    }
+    this.#finish(code, reason, clean);
+  }
+
+  onFailure(failure: Failure): void {
+    this.fail(failure);
+  }
+}
+
+/** The payload of a Close frame: the code in two bytes, big endian, and the reason. */
+export function closePayload(code: number, reason: string): Buffer {
+  const payload = Buffer.allocUnsafe(2 + Buffer.byteLength(reason));
+  payload.writeUInt16BE(code, 0);
+  payload.write(reason, 2);
+  return payload;
+}
+
+function sequenceError(opcode: number): Error {
+  const name = opcode === TEXT ? "TEXT" : "BINARY";
+  return codedError(
+    "ERR_SEQUENCE",
+    opcode === CONTINUATION
+      ? "CONTINUATION without a message: begin one with TEXT | NO_FIN or BINARY | NO_FIN"
+      : `${name} inside a message: go on with CONTINUATION, and leave NO_FIN out to end it`,
+  );
+}
