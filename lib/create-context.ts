@@ -1,9 +1,11 @@
 import { readFile } from "node:fs/promises";
+import { isMainThread } from "node:worker_threads";
 import type { Context, ContextOptions } from "./api.ts";
 import { codedError } from "./base/errors.ts";
 import { ServiceContext } from "./engine/context.ts";
 import { resolveOptions, type Settings } from "./engine/options.ts";
 import { loadPlugins } from "./engine/plugins.ts";
+import { createEpollLoop } from "./loop/epoll/epoll.ts";
 import type { ListenOptions, Loop } from "./loop/loop.ts";
 import { createNodeLoop } from "./loop/node.ts";
 
@@ -41,9 +43,22 @@ function openContext(settings: Settings, protocols: Settings["protocols"], loop:
   }
 }
 
+/** The environment goes before the option, so that a program can be tried on the other loop as it stands. */
 function chooseLoop(settings: Settings): Loop {
-  if (settings.eventLoop === "epoll") throw codedError("ENOTSUP", 'eventLoop: "epoll" cannot run here');
-  return createNodeLoop(settings.logger);
+  const choice = process.env["SLUICE_EVENT_LOOP"] || settings.eventLoop;
+  if (!["auto", "epoll", "node"].includes(choice)) {
+    throw new TypeError(`SLUICE_EVENT_LOOP: has to be "auto", "epoll" or "node", not "${choice}"`);
+  }
+  if (choice === "epoll") return createEpollLoop(settings.logger);
+  // The epoll loop lives in the loop of the main thread, and TLS in Node's streams.
+  if (choice === "node" || settings.ssl !== undefined || !isMainThread)
+    return createNodeLoop(settings.logger);
+  try {
+    return createEpollLoop(settings.logger);
+  } catch (error) {
+    settings.logger.info(`the node loop serves, because epoll cannot: ${(error as Error).message}`);
+    return createNodeLoop(settings.logger);
+  }
 }
 
 /** What to listen on; null for a context without a listening socket. */

@@ -64,7 +64,10 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
   /** Calls the protocol, and leaves it to the caller what the outcome means. */
   ask(reason: number, input: unknown, len: number): Outcome {
     const { host, bound } = this;
-    return dispatch(bound.protocol, this, reason, this.user, input, len, this, host.logger);
+    const outcome = dispatch(bound.protocol, this, reason, this.user, input, len, this, host.logger);
+    // What one callback chose to close with is not for a later one to close with.
+    if (this.#closeCode !== 0 && outcome === GO_ON) this.takeCloseReason();
+    return outcome;
   }
 
   settled(reason: number, outcome: Outcome): void {

@@ -60,7 +60,7 @@ export class ServiceContext implements Context, Host, Task {
     this.loop = loop;
     this.logger = settings.logger;
     this.table = new ProtocolTable(protocols.length > 0 ? protocols : [HTTP_ONLY], settings.protocolDefaults);
-    settings.defaultProtocol(this.table);
+    checkDefault(settings, this.table);
     this.mounts = new MountTable(settings.mounts);
     this.#addresses = new AddressCount(settings.maxConnectionsPerAddress);
   }
@@ -274,6 +274,14 @@ export class ServiceContext implements Context, Host, Task {
 
   #mustLive(): void {
     if (this.#destroyed) throw codedError("ECANCELED", "the context is destroyed");
+  }
+}
+
+function checkDefault(settings: Settings, table: ProtocolTable): void {
+  try {
+    settings.defaultProtocol(table);
+  } catch (error) {
+    throw new TypeError(`defaultProtocol: ${(error as Error).message}`);
   }
 }
 

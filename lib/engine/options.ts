@@ -74,9 +74,6 @@ export function resolveOptions(options: ContextOptions): Settings {
   if (options.path !== undefined && options.port) {
     throw new TypeError("path: a Unix socket stands in the place of port; give one of the two");
   }
-  if (options.ssl !== undefined && options.eventLoop === "epoll") {
-    throw new TypeError('ssl: TLS runs on the node loop; leave eventLoop out, or set it to "node"');
-  }
   return settingsFrom(options);
 }
 

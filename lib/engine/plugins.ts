@@ -2,6 +2,7 @@ import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { PluginSpec } from "../api/options.ts";
 import type { Protocol } from "../api/protocol.ts";
+import { checkProtocol } from "./protocols.ts";
 
 type Factory = (options: unknown) => Protocol | readonly Protocol[];
 
@@ -26,6 +27,7 @@ async function loadPlugin(module: string, options: unknown): Promise<Protocol[]>
     if (exported === undefined) throw new TypeError("it has no default export");
     const made = typeof exported === "function" ? (exported as Factory)(options) : exported;
     const protocols = (Array.isArray(made) ? made : [made]) as Protocol[];
+    for (const [index, protocol] of protocols.entries()) checkProtocol(protocol, index);
     return options === undefined ? protocols : protocols.map((protocol) => withOptions(protocol, options));
   } catch (error) {
     throw new Error(`plugin "${module}": ${error instanceof Error ? error.message : String(error)}`, {

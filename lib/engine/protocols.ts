@@ -92,6 +92,9 @@ export function checkProtocol(protocol: Protocol, index: number): void {
   if (protocol.perSessionData !== undefined && typeof protocol.perSessionData !== "function") {
     throw new TypeError(`protocol "${name}": perSessionData is not a function`);
   }
+  if (protocol.wholeMessages !== undefined && typeof protocol.wholeMessages !== "boolean") {
+    throw new TypeError(`protocol "${name}": wholeMessages is true or false`);
+  }
   for (const field of ["rxBufferSize", "maxMessageSize"] as const) {
     const value = protocol[field];
     if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {

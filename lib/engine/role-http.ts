@@ -1,52 +1,45 @@
 import { CallbackReason, WriteProtocol } from "../api/reasons.ts";
 import type { OutgoingHeaders, WsiState } from "../api/wsi.ts";
-import { BodyReader, type BodySink } from "../http/body.ts";
+import { codedError } from "../base/errors.ts";
 import { HttpFault } from "../http/fault.ts";
 import { HeadReader } from "../http/head-reader.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { dateText, ERROR_CONTENT_TYPE, encodeFault, errorBody } from "../http/response.ts";
-import { type OpenFile, openNamed } from "../serve/source.ts";
 import { asksForWebSocket } from "../ws/handshake-server.ts";
 import type { Connection } from "./connection.ts";
-import { makeUser, NO_USER, type Outcome, THREW } from "./dispatch.ts";
-import { FilePump } from "./file-pump.ts";
-import { Reply, repliedError, writeLatin1 } from "./reply.ts";
+import type { Outcome } from "./dispatch.ts";
+import { Exchange, type ExchangeOwner, TIMEOUT } from "./exchange.ts";
+import { Reply, writeLatin1 } from "./reply.ts";
 import type { HttpRole, Piece } from "./role.ts";
-import { answerFromMounts, fileOrReply, type PlainReply } from "./static.ts";
 import { beginUpgrade, type Upgrade } from "./upgrade.ts";
 
-const { CLOSED_HTTP, HTTP, HTTP_BODY, HTTP_BODY_COMPLETION, HTTP_FILE_COMPLETION, HTTP_WRITEABLE } =
-  CallbackReason;
 const NO_PIECE: Piece = Object.freeze({ remaining: 0, first: true, final: true, binary: true });
+const NOTHING = Buffer.alloc(0);
 
 /*
- *            ┌────────────── reply and body are over, kept alive ──────────────┐
- *            ▼                                                                  │
- *   ──────► HEAD ──request──► REQUEST ─────────────────────────────────────────┴──► ENDING ──► GONE
- *            └──upgrade──► UPGRADE (its filter is being waited for) ──► RoleWs, or refused ──┘
+ *            ┌────────── request and reply are over, kept alive ──────────┐
+ *            ▼                                                            │
+ *   ──────► HEAD ──request──► EXCHANGE ───────────────────────────────────┴──► ENDING ──► GONE
+ *            └──upgrade──► UPGRADE (its filter is being waited for) ──► RoleWs, or refused ─┘
  */
-type Phase = "HEAD" | "REQUEST" | "UPGRADE" | "ENDING" | "GONE";
+type Phase = "HEAD" | "EXCHANGE" | "UPGRADE" | "ENDING" | "GONE";
 
 /**
  * A connection that speaks HTTP/1: one request after the other, replies in their order, until it ends or is upgraded.
  * Bytes of a later request wait until the one before is over.
  */
-export class RoleHttp implements HttpRole, BodySink {
+export class RoleHttp implements HttpRole, ExchangeOwner {
   readonly #connection: Connection;
   readonly #reader: HeadReader;
   #phase: Phase = "HEAD";
-  #reply: Reply | null = null;
-  #body: BodyReader | null = null;
-  #pump: FilePump | null = null;
+  #exchange: Exchange | null = null;
   #upgrade: Upgrade | null = null;
   /** Bytes that wait for their turn; the link is paused meanwhile. */
   #kept: Buffer | null = null;
   #consuming = false;
   #held = false;
-  #headArmed = false;
-  /** Bytes that were queued when the timer for a slow reader was armed. */
-  #queuedThen = 0;
-  #served = 0;
+  /** The first request has its time from the connection on; a later one, from its first byte on. */
+  #headTimed = true;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -80,8 +73,9 @@ export class RoleHttp implements HttpRole, BodySink {
     this.#consuming = true;
     let at = start;
     while (at < end) {
-      if (this.#phase === "HEAD") at = this.#head(buffer, at, end);
-      else if (this.#phase === "REQUEST" && this.#bodyGoesOn) at = this.#bodyBytes(buffer, at, end);
+      if (this.#phase === "HEAD") at = this.#readHead(buffer, at, end);
+      else if (this.#phase === "EXCHANGE" && this.#exchange!.takesBody)
+        at = this.#exchange!.feedBody(buffer, at, end);
       else break;
     }
     this.#consuming = false;
@@ -91,219 +85,115 @@ export class RoleHttp implements HttpRole, BodySink {
     this.#connection.link.pause();
   }
 
-  get #bodyGoesOn(): boolean {
-    return this.#body !== null && !this.#body.done && !this.#held;
-  }
-
   /** What was kept comes first, then the link again. */
   #goOn(): void {
     const kept = this.#kept;
     this.#kept = null;
     if (kept !== null) this.onBytes(kept, 0, kept.length);
     // A body whose last bytes were told before it was held has its end still to be told.
-    else if (this.#bodyGoesOn) this.#bodyBytes(NOTHING, 0, 0);
+    else if (this.#exchange?.takesBody) this.#exchange.feedBody(NOTHING, 0, 0);
     if (this.#kept === null && !this.#held) this.#connection.link.resume();
   }
 
-  #head(buffer: Buffer, at: number, end: number): number {
+  #readHead(buffer: Buffer, at: number, end: number): number {
     const behind = this.#reader.feed(buffer, at, end);
     const head = this.#reader.result;
-    if (head === undefined) {
-      if (this.#reader.started && this.#served > 0) this.#armOnce(this.#timeouts.head);
-    } else if (head instanceof HttpFault) {
-      this.#refuse(head);
-    } else {
-      this.#reader.reset();
-      this.#served++;
-      this.#request(head);
-    }
+    if (head === undefined) this.#timeHead();
+    else if (head instanceof HttpFault) this.refuse(head);
+    else this.#request(head);
     return behind;
   }
 
   /** A head that trickles in has one time limit in all, not one for each piece. */
-  #armOnce(ms: number): void {
-    if (this.#phase !== "HEAD" || this.#headArmed) return;
-    this.#headArmed = true;
-    this.#connection.arm(ms);
+  #timeHead(): void {
+    if (this.#headTimed || !this.#reader.started) return;
+    this.#headTimed = true;
+    this.#connection.arm(this.#timeouts.head);
   }
+
   #request(head: RequestHead): void {
     const connection = this.#connection;
+    this.#reader.reset();
     connection.disarm();
-    this.#headArmed = false;
     connection.request = head;
     connection.bound = connection.host.table.first;
     if (asksForWebSocket(head)) {
       this.#phase = "UPGRADE";
       this.#upgrade = beginUpgrade(connection, head, this.#upgradeRefused);
-      return;
+    } else {
+      this.#phase = "EXCHANGE";
+      this.#exchange = new Exchange(connection, head, this);
+      this.#exchange.start();
     }
-    this.#phase = "REQUEST";
-    this.#reply = new Reply(connection, head, head.keepAlive && !connection.host.draining);
-    this.#body =
-      head.body === "none" ? null : new BodyReader(head, this, connection.host.settings.httpLimits);
-    if (this.#body?.fault !== undefined) return this.#refuse(this.#body.fault);
-    if (head.expect === "unknown") return this.#refuse(EXPECTATION);
-    if (!this.#answerFromMount(head)) this.#callProtocol(head);
-    if (this.#phase !== "REQUEST" || this.#reply === null) return;
-    if (this.#body !== null && head.expect === "continue" && !this.#reply.begun)
-      writeLatin1(connection.link, CONTINUE);
-    this.#wait();
-  }
-
-  #callProtocol(head: RequestHead): void {
-    const connection = this.#connection;
-    connection.user = makeUser(connection.bound.protocol, connection.host.logger);
-    if (connection.user === NO_USER) return this.refused(HTTP, THREW);
-    connection.call(HTTP, head.path, head.path.length);
-  }
-
-  #answerFromMount(head: RequestHead): boolean {
-    const answer = answerFromMounts(this.#connection.host.mounts, head);
-    if (answer === null) return false;
-    this.#answer(answer, null);
-    return true;
-  }
-
-  /** @param file - The name that HTTP_FILE_COMPLETION tells when it is sent; null for one that nobody asked for. */
-  #answer(answer: OpenFile | PlainReply, file: string | null): void {
-    const reply = this.#reply!;
-    if (answer.kind === "reply") {
-      reply.whole(answer.status, answer.headers, answer.body);
-      return this.#replyGoesOn();
-    }
-    const pump = new FilePump(this.#connection, reply, answer, () => {
-      this.#pump = null;
-      if (file !== null) this.#connection.call(HTTP_FILE_COMPLETION, file, file.length);
-      this.#replyGoesOn();
-    });
-    this.#pump = pump;
-    pump.start(answer);
-  }
-
-  // ── Bodies ───────────────────────────────────────────────────────────────────────────────────────────────
-
-  #bodyBytes(buffer: Buffer, at: number, end: number): number {
-    const body = this.#body!;
-    const behind = body.feed(buffer, at, end);
-    if (body.fault !== undefined) this.#refuse(body.fault);
-    else if (this.#phase === "REQUEST") this.#wait();
-    return behind;
-  }
-
-  onBody(buffer: Buffer, start: number, end: number): boolean {
-    // Who has answered already is not interested in the rest.
-    if (this.#reply?.done) return true;
-    this.#connection.call(HTTP_BODY, buffer.subarray(start, end), end - start);
-    return !this.#held && this.#phase === "REQUEST";
-  }
-
-  onBodyEnd(): void {
-    if (!this.#reply?.done) this.#connection.call(HTTP_BODY_COMPLETION, undefined, 0);
-    this.#replyGoesOn();
   }
 
   rxFlowControl(enable: boolean): void {
     if (enable !== this.#held) return;
     this.#held = !enable;
+    this.#exchange?.hold(this.#held);
     if (!enable) this.#connection.link.pause();
     else this.#connection.later(() => this.#goOn());
   }
 
-  // ── Replies ──────────────────────────────────────────────────────────────────────────────────────────────
+  // ── The exchange ─────────────────────────────────────────────────────────────────────────────────────────
 
-  httpReply(
-    status: number,
-    headers: OutgoingHeaders | undefined,
-    body: string | Uint8Array | undefined,
-  ): void {
-    this.#replyInProgress("httpReply").whole(status, headers, body);
-    this.#replyGoesOn();
-  }
-
-  writeHttpHeaders(status: number, headers: OutgoingHeaders | undefined): void {
-    this.#replyInProgress("writeHttpHeaders").begin(status, headers);
-    this.#replyGoesOn();
-  }
-
-  write(data: string | Uint8Array, mode: number): number {
-    if (typeof data !== "string" && !(data instanceof Uint8Array))
-      throw new TypeError("write takes a string or bytes");
-    if (mode !== WriteProtocol.HTTP && mode !== WriteProtocol.HTTP_FINAL) {
-      throw new TypeError(`${mode} is not a mode of write for an HTTP reply`);
-    }
-    const { link, host } = this.#connection;
-    if (this.#phase !== "REQUEST" || !link.writable) return -1;
-    if (link.queued > host.settings.maxBufferedBytes) {
-      link.destroy();
-      return -1;
-    }
-    const size = this.#replyInProgress("write").write(data, mode === WriteProtocol.HTTP_FINAL);
-    this.#replyGoesOn();
-    return size;
-  }
-
-  serveHttpFile(file: string, contentType: string | undefined): void {
-    if (this.#replyInProgress("serveHttpFile").begun) throw repliedError();
-    this.#answer(fileOrReply(openNamed(file, contentType)), file);
-  }
-
-  #replyInProgress(method: string): Reply {
-    if (this.#reply === null || this.#phase !== "REQUEST")
-      throw new TypeError(`${method}: there is no request to answer`);
-    return this.#reply;
-  }
-
-  /** After anything that may have ended the reply or the body. */
-  #replyGoesOn(): void {
-    const reply = this.#reply;
-    if (this.#phase !== "REQUEST" || reply === null) return;
-    if (!reply.done || this.#pump !== null) return this.#wait();
-    // The next request is read only when this reply is out: a reader that is slow has its own time limit.
-    if (this.#connection.link.choked) {
-      this.#connection.link.requestWritable();
-      return this.#wait();
-    }
-    if (!reply.keepAlive) return this.#end();
-    if (this.#body !== null && !this.#body.done) return this.#wait();
-    this.#nextRequest();
-  }
-
-  #nextRequest(): void {
-    this.#phase = "HEAD";
-    this.#reply = null;
-    this.#body = null;
+  exchangeOver(keepAlive: boolean): void {
     const connection = this.#connection;
+    this.#exchange = null;
     connection.user = undefined;
-    if (connection.host.draining) return this.#end();
+    if (!keepAlive || connection.host.draining) return this.end();
+    this.#phase = "HEAD";
+    this.#headTimed = false;
     connection.arm(this.#timeouts.keepAlive);
     if (!this.#consuming) connection.later(() => this.#goOn());
   }
 
-  /** Arms the timer for what the connection is waiting for. */
-  #wait(): void {
-    if (this.#phase !== "REQUEST" || this.#reply === null) return;
-    const { body, reply } = this.#timeouts;
-    const waitsForUser = !this.#reply.begun && (this.#body === null || this.#body.done);
-    this.#queuedThen = this.#connection.link.queued;
-    this.#connection.arm(waitsForUser ? reply : body);
+  refuse(fault: HttpFault): void {
+    if (this.#exchange?.unanswered === false) return this.#connection.link.destroy();
+    writeLatin1(this.#connection.link, encodeFault(fault, dateText(Date.now())));
+    this.end();
   }
 
-  /** Ends after what is queued. */
-  #end(): void {
+  end(): void {
     if (this.#phase === "ENDING" || this.#phase === "GONE") return;
     this.#phase = "ENDING";
     this.#kept = null;
-    this.#pump?.cancel();
+    this.#exchange?.cancel();
     this.#connection.forget();
     this.#connection.link.end();
     this.#connection.link.resume();
     this.#connection.arm(this.#timeouts.close);
   }
 
-  #refuse(fault: HttpFault): void {
-    if (this.#reply?.begun) return this.#connection.link.destroy();
-    writeLatin1(this.#connection.link, encodeFault(fault, dateText(Date.now())));
-    this.#end();
+  #inExchange(method: string): Exchange {
+    if (this.#exchange === null) throw codedError("ERR_REPLIED", `${method}: no request waits for an answer`);
+    return this.#exchange;
+  }
+
+  httpReply(
+    status: number,
+    headers: OutgoingHeaders | undefined,
+    body: string | Uint8Array | undefined,
+  ): void {
+    this.#inExchange("httpReply").httpReply(status, headers, body);
+  }
+
+  writeHttpHeaders(status: number, headers: OutgoingHeaders | undefined): void {
+    this.#inExchange("writeHttpHeaders").writeHttpHeaders(status, headers);
+  }
+
+  serveHttpFile(file: string, contentType: string | undefined): void {
+    this.#inExchange("serveHttpFile").serveHttpFile(file, contentType);
+  }
+
+  write(data: string | Uint8Array, mode: number): number {
+    if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+      throw new TypeError(`write takes a string or bytes, not ${data === null ? "null" : typeof data}`);
+    }
+    if (mode !== WriteProtocol.HTTP && mode !== WriteProtocol.HTTP_FINAL) {
+      throw new TypeError(`${mode} is not a mode of write for an HTTP reply`);
+    }
+    return this.#exchange === null ? -1 : this.#exchange.write(data, mode);
   }
 
   // ── Upgrades ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -313,9 +203,8 @@ export class RoleHttp implements HttpRole, BodySink {
       throw new RangeError(`reject takes a status of 300 to 599, not ${status}`);
     }
     if (this.#phase !== "UPGRADE") throw new TypeError("reject: there is no upgrade to refuse");
-    const reply = new Reply(this.#connection, this.#connection.request!, false);
-    reply.whole(status, headers, body);
-    this.#end();
+    new Reply(this.#connection, this.#connection.request!, false).whole(status, headers, body);
+    this.end();
   }
 
   readonly #upgradeRefused = (status: number, message: string, headers: OutgoingHeaders): void => {
@@ -324,82 +213,62 @@ export class RoleHttp implements HttpRole, BodySink {
     this.reject(status, { "content-type": ERROR_CONTENT_TYPE, ...headers }, errorBody(status));
   };
 
-  // ── Outcomes of callbacks ────────────────────────────────────────────────────────────────────────────────
-
-  refused(reason: number, outcome: Outcome): void {
-    if (this.#phase === "UPGRADE") return this.#upgrade?.refused(outcome);
-    if (this.#phase !== "REQUEST" && this.#phase !== "HEAD") return;
-    if (outcome === THREW && this.#reply !== null && !this.#reply.begun) return this.#refuse(INTERNAL);
-    if (outcome === THREW && this.#reply !== null && !this.#reply.done)
-      return this.#connection.link.destroy();
-    if (reason !== CLOSED_HTTP) this.#end();
-  }
-
   settled(): void {
-    if (this.#phase === "UPGRADE") this.#upgrade?.accepted();
+    // A promise is kept at any time; what follows from it belongs into a turn.
+    if (this.#phase === "UPGRADE") this.#connection.later(() => this.#upgradeAccepted());
   }
 
-  // ── The rest of the link ─────────────────────────────────────────────────────────────────────────────────
+  #upgradeAccepted(): void {
+    this.#upgrade?.accepted();
+    const { role, link } = this.#connection;
+    if (role === this) return;
+    const kept = this.#kept;
+    this.#kept = null;
+    link.resume();
+    if (kept !== null) role.onBytes(kept, 0, kept.length);
+  }
+
+  // ── The rest ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  refused(_reason: number, outcome: Outcome): void {
+    if (this.#phase === "UPGRADE") this.#upgrade?.refused(outcome);
+    else if (this.#phase === "EXCHANGE") this.#exchange!.callbackFailed(outcome);
+    else this.end();
+  }
 
   onEnd(): void {
     // Half a request will never be whole; one that is being answered still gets its reply.
-    if (this.#phase === "REQUEST" && (this.#body === null || this.#body.done)) {
-      this.#reply!.keepAlive = false;
-    } else {
-      this.#end();
-    }
+    if (this.#phase === "EXCHANGE" && !this.#exchange!.takesBody) this.#exchange!.endAfterReply();
+    else this.end();
   }
 
   onWritable(): void {
-    if (this.#phase !== "REQUEST") return;
-    if (this.#pump !== null) this.#pump.go();
-    else if (this.#reply?.done) this.#replyGoesOn();
-    else this.#connection.call(HTTP_WRITEABLE, undefined, 0);
+    this.#exchange?.onWritable();
   }
 
   onClose(): void {
     this.#phase = "GONE";
-    this.#pump?.cancel();
+    this.#exchange?.cancel();
     this.#connection.gone();
-    this.#connection.ask(CLOSED_HTTP, undefined, 0);
+    this.#connection.ask(CallbackReason.CLOSED_HTTP, undefined, 0);
   }
 
   onDeadline(): void {
-    const { link } = this.#connection;
-    if (this.#phase === "HEAD" && this.#reader.started) return this.#refuse(TIMEOUT);
-    if (this.#phase === "REQUEST") return this.#requestLate();
-    if (this.#phase === "HEAD") this.#end();
-    else link.destroy();
-  }
-
-  #requestLate(): void {
-    const { link, host } = this.#connection;
-    if (this.#body !== null && !this.#body.done && !this.#held) return this.#refuse(TIMEOUT);
-    if (this.#reply!.begun || this.#held) {
-      // A reader that takes bytes, however slowly, and a writer that has none to send, are given time.
-      if (link.queued === 0 || link.queued < this.#queuedThen) return this.#wait();
-      return link.destroy();
-    }
-    const { method, path } = this.#connection.request!;
-    host.logger.warn(`protocol "${this.#connection.bound.protocol.name}" did not answer ${method} ${path}`);
-    this.#refuse(UNANSWERED);
+    if (this.#phase === "EXCHANGE") this.#exchange!.onDeadline();
+    else if (this.#phase !== "HEAD") this.#connection.link.destroy();
+    else if (this.#reader.started) this.refuse(TIMEOUT);
+    else this.end();
   }
 
   close(): void {
-    if (this.#phase === "UPGRADE") return this.#upgradeRefused(503, "closed by the application", {});
-    this.#end();
+    if (this.#phase === "UPGRADE") this.#upgradeRefused(503, "closed by the application", {});
+    else this.end();
   }
 
   drain(): void {
-    if (this.#phase === "HEAD") this.#end();
+    // A request that has begun to come in is still answered, an upgrade with 503.
+    if (this.#phase === "HEAD" && !this.#reader.started) this.end();
     else if (this.#phase === "UPGRADE") this.#upgradeRefused(503, "the server is going away", {});
-    else if (this.#reply !== null) this.#reply.keepAlive = false;
+    else this.#exchange?.endAfterReply();
   }
 }
-
-const NOTHING = Buffer.alloc(0);
-const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
-const TIMEOUT = new HttpFault(408, "the request did not come in time");
-const INTERNAL = new HttpFault(500, "a callback failed");
-const UNANSWERED = new HttpFault(503, "the application gave no answer in time");
-const EXPECTATION = new HttpFault(417, "the expectation is not known");

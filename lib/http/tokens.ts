@@ -60,7 +60,7 @@ export function hasWordAt(text: string, at: number, word: string): boolean {
   for (let i = 0; i < word.length; i++) {
     const expected = word.charCodeAt(i);
     const code = text.charCodeAt(at + i);
-    // Only letters may differ by the bit of the case.
+    // Of letters alone, the bit of the case does not count.
     if (code !== expected && !(isLowerLetter(expected) && code === expected - 0x20)) return false;
   }
   return true;

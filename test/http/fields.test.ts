@@ -14,6 +14,11 @@ describe("a field section", () => {
     expect(fieldValue(SECTION, AT, "abc")).toBeUndefined();
   });
 
+  it("tells names with underscores and other signs apart", () => {
+    const section = "X_A: 1\r\nX^: 2\r\nX~: 3\r\n\r\n";
+    expect(["x_a", "x^", "x~"].map((name) => fieldValue(section, 0, name))).toEqual(["1", "2", "3"]);
+  });
+
   it("counts headers of a name", () => {
     expect(fieldCount(SECTION, AT, "cookie")).toBe(2);
     expect(fieldCount(SECTION, AT, "cooki")).toBe(0);

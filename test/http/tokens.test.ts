@@ -41,8 +41,10 @@ describe("lists", () => {
     expect(listHas("", "upgrade")).toBe(false);
   });
 
-  it("lets the bit of the case count for letters only", () => {
+  it("finds a word at an offset in whichever case, which letters alone have", () => {
     expect(hasWordAt("keep\rAlive", 0, "keep-alive")).toBe(false);
+    expect(hasWordAt("X_Y", 0, "x_y")).toBe(true);
+    expect(hasWordAt("x^", 0, "x~")).toBe(false);
     expect(hasWordAt("Keep-ALIVE", 0, "keep-alive")).toBe(true);
     expect(hasWordAt("xKEY", 1, "key")).toBe(true);
     expect(hasWordAt("ke", 0, "key")).toBe(false);

@@ -33,18 +33,29 @@ async function findLoops(): Promise<LoopName[]> {
     console.warn("epoll loop: not tested, lib/loop/epoll/epoll.ts is not there");
     return ["node"];
   }
+  return (await canStart({ eventLoop: "epoll" }, "epoll loop")) ? ["node", "epoll"] : ["node"];
+}
+
+/** Says why, where such a context cannot be made. */
+async function canStart(options: ContextOptions, what: string): Promise<boolean> {
   try {
-    const context = await createContext({ eventLoop: "epoll" });
-    await context.destroy();
-    return ["node", "epoll"];
+    await (await createContext(options)).destroy();
+    return true;
   } catch (error) {
-    console.warn(`epoll loop: not tested, it cannot run here: ${error}`);
-    return ["node"];
+    console.warn(`${what}: not tested, it cannot run here: ${error}`);
+    return false;
   }
 }
 
 /** The loops that the suites run on: SLUICE_TEST_LOOPS ("node,epoll"), else all that can run here. */
 export const loops: readonly LoopName[] = await findLoops();
+
+const epollSpeaksTls =
+  loops.includes("epoll") &&
+  (await canStart({ eventLoop: "epoll", port: ANY_PORT, ssl: certificate }, "TLS on the epoll loop"));
+
+/** Whether contexts on this loop listen with TLS; where not, a line has said why. */
+export const speaksTls = (loop: LoopName): boolean => loop === "node" || epollSpeaksTls;
 
 const running = new Set<TestServer>();
 
@@ -167,6 +178,7 @@ export interface TestServer extends Recorder {
   ask(request: string | Uint8Array): Promise<Reply>;
   /** As `open`, and gives the server's end of it too. */
   pair(options?: RequestOptions): Promise<{ peer: Peer; wsi: Wsi }>;
+  /** Drops all peers and destroys the context; `context.destroy` alone waits for the peers. */
   destroy(): Promise<void>;
 }
 
@@ -182,6 +194,7 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
   const server = Object.assign(recorder, face(context, options, recorder), { context, log });
   server.destroy = async () => {
     running.delete(server);
+    await dropPeers();
     await context.destroy();
   };
   running.add(server);

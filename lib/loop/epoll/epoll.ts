@@ -9,13 +9,14 @@ import { Cork } from "./cork.ts";
 import { EPOLLIN, type Libc, loadLibc } from "./libc.ts";
 import { EpollLink, HEADROOM, type LinkHost } from "./link.ts";
 import { Acceptor, addressesToBind, openListener } from "./listen.ts";
+import { Notes } from "./notes.ts";
 import { Pollset, type Source } from "./pollset.ts";
 import { Pump, WatchedTimers } from "./pump.ts";
 import { type StreamHost, Streams } from "./streams.ts";
 
 /** What one recv takes at most. */
 const RECEIVE_SIZE = 512 * 1024;
-/** Turns in a row before Node's own loop gets its share. */
+/** Turns in a row before Node's own loop gets its share: often the answer to the first is there already. */
 const TURNS_IN_A_ROW = 2;
 /** The longest epoll_wait: its timeout is an int. */
 const MAX_WAIT = 2 ** 31 - 1;
@@ -50,11 +51,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   landing = this.received;
   now = monotonicMs();
 
-  // Notes for the coming turn.
-  #drains: EpollLink[] = [];
-  #gone: { link: EpollLink; error: Error | undefined }[] = [];
-  #tasks: Task[] = [];
-
+  readonly #notes = new Notes((link, thrown) => this.#threw(link, thrown));
   #inTurn = false;
   #flushDue = false;
   #pump: Pump | undefined;
@@ -125,17 +122,17 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   }
 
   drainSoon(link: EpollLink): void {
-    this.#drains.push(link);
+    this.#notes.drain(link);
     this.poke();
   }
 
   closed(link: EpollLink, error: Error | undefined): void {
-    this.#gone.push({ link, error });
+    this.#notes.gone(link, error);
     this.poke();
   }
 
   soon(task: Task): void {
-    this.#tasks.push(task);
+    this.#notes.soon(task);
     this.poke();
   }
 
@@ -144,13 +141,13 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   #turn(waitMs: number): number {
     this.#inTurn = true;
     try {
+      // What was written since the last turn must not wait behind the wait.
+      this.#flush();
       const ready = this.pollset.wait(waitMs);
       this.touch();
       let served = this.#feed(ready);
       if (this.#streams !== undefined) served += this.#streams.drain();
-      if (this.#drains.length > 0) served += this.#drainAll();
-      if (this.#gone.length > 0) served += this.#tellGone();
-      if (this.#tasks.length > 0) served += this.#runTasks();
+      served += this.#notes.drainAll() + this.#notes.tellGone() + this.#notes.runTasks();
       if (this.timers.next() <= this.now) served += this.#expireTimers();
       return served;
     } finally {
@@ -177,46 +174,6 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
     } catch (thrown) {
       this.#threw(source, thrown);
     }
-  }
-
-  #drainAll(): number {
-    const drains = this.#drains;
-    this.#drains = [];
-    let served = 0;
-    for (const link of drains) {
-      try {
-        if (link.drain()) served++;
-      } catch (thrown) {
-        this.#threw(link, thrown);
-      }
-    }
-    return served;
-  }
-
-  #tellGone(): number {
-    const gone = this.#gone;
-    this.#gone = [];
-    for (const { link, error } of gone) {
-      try {
-        link.handler.onClose(error);
-      } catch (thrown) {
-        this.#threw(link, thrown);
-      }
-    }
-    return gone.length;
-  }
-
-  #runTasks(): number {
-    const tasks = this.#tasks;
-    this.#tasks = [];
-    for (const task of tasks) {
-      try {
-        task.runSoon();
-      } catch (thrown) {
-        this.#threw(undefined, thrown);
-      }
-    }
-    return tasks.length;
   }
 
   #expireTimers(): number {
@@ -336,8 +293,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   }
 
   get #hasNotes(): boolean {
-    if (this.#drains.length + this.#gone.length + this.#tasks.length > 0) return true;
-    return this.#streams?.hasNotes === true;
+    return this.#notes.any || this.#streams?.hasNotes === true;
   }
 
   /** Something waits for a turn that nobody outside would wake us for. */

@@ -1,3 +1,4 @@
+import { codedError } from "../../base/errors.ts";
 import type { Link, LinkHandler } from "../loop.ts";
 import type { Cork } from "./cork.ts";
 import {
@@ -16,6 +17,7 @@ import {
   SO_ERROR,
   SOL_SOCKET,
   systemError,
+  within,
 } from "./libc.ts";
 import type { Changing, Pollset } from "./pollset.ts";
 import { SendQueue } from "./queue.ts";
@@ -117,6 +119,9 @@ export class EpollLink implements Link, Changing {
   }
 
   send(buffer: Uint8Array, start: number, end: number): void {
+    // What lies beyond the buffer would be somebody else's bytes.
+    if (start < 0) throw codedError("ERR_OUT_OF_RANGE", `send from byte ${start}`);
+    within(buffer, end);
     const size = end - start;
     if (size <= 0 || !this.writable) return;
     const cork = this.#host.cork;
@@ -247,14 +252,17 @@ export class EpollLink implements Link, Changing {
       if (host.cork.owner !== null) host.cork.flush(false);
       return;
     }
-    if (got === 0) return this.#peerEnded();
-    const errno = host.libc.errno();
-    if (errno !== EAGAIN && errno !== EINTR) this.destroy(systemError(errno, "recv"));
+    const errno = got < 0 ? host.libc.errno() : 0;
+    if (errno === 0) this.#peerEnded();
+    else if (errno !== EAGAIN && errno !== EINTR) this.destroy(systemError(errno, "recv"));
     else if ((mask & EPOLLERR) !== 0) this.#fail();
   }
 
   #peerEnded(): void {
-    if ((this.#state & BROKEN) !== 0) return this.destroy(systemError(ECONNRESET, "send"));
+    if ((this.#state & BROKEN) !== 0) {
+      this.#fail();
+      return;
+    }
     this.#state |= PEER_ENDED;
     this.#interestChanged();
     this.handler.onEnd();
@@ -265,11 +273,13 @@ export class EpollLink implements Link, Changing {
 
   /** An event that the mask cannot hold back, on a link that does not read. */
   #hangUp(mask: number): void {
-    if ((mask & EPOLLERR) !== 0 || (this.#state & BROKEN) !== 0) return this.#fail();
-    if ((mask & EPOLLHUP) === 0) return;
-    // Both directions are shut: unread bytes may wait for `resume`, or the handler has not ended its side yet.
-    this.#state |= PARKED;
-    this.#host.pollset.park(this);
+    if ((mask & EPOLLERR) !== 0 || (this.#state & BROKEN) !== 0) {
+      this.#fail();
+    } else if ((mask & EPOLLHUP) !== 0) {
+      // Both directions are shut: unread bytes may wait for `resume`, or the handler has not ended its side yet.
+      this.#state |= PARKED;
+      this.#host.pollset.park(this);
+    }
   }
 
   #fail(): void {

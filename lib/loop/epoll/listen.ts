@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import { unlinkSync } from "node:fs";
 import { isIP } from "node:net";
 import { monotonicMs } from "../../base/clock.ts";
-import { codedError, errorCode } from "../../base/errors.ts";
+import { errorCode } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Timed, TimerQueue } from "../../base/timers.ts";
 import type { Listener, ListenOptions, OnLink } from "../loop.ts";

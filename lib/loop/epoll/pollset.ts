@@ -125,7 +125,7 @@ export class Pollset {
     for (let i = 0; i < changes.length; i++) changes[i].applyInterest();
     if (changes.length > 0) changes.length = 0;
     const ready = this.#libc.epollWait(this.fd, this.#events, BATCH, timeoutMs);
-    return ready < 0 ? 0 : ready;
+    return Math.max(ready, 0);
   }
 
   mask(event: number): number {

@@ -1,0 +1,51 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+/*
+ * What Linux tells of a process (proc(5)). The functions that parse are apart from those that read.
+ */
+
+/**
+ * User and system time of /proc/PID/stat, in clock ticks. The second field is the program's name in parentheses, and
+ * may hold spaces and parentheses itself; so the fields are counted from behind the last one.
+ */
+export function parseCpuTicks(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  // Field 3, the state, is fields[0]; utime is field 14, stime field 15.
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+/** Resident memory of /proc/PID/status, in bytes; NaN when the process has none any more (a zombie). */
+export function parseRss(status: string): number {
+  const found = /^VmRSS:\s+(\d+) kB$/m.exec(status);
+  return found === null ? Number.NaN : Number(found[1]) * 1024;
+}
+
+/** The hard limit of open descriptors of /proc/PID/limits; Node raises its soft limit to it. */
+export function parseOpenFiles(limits: string): number {
+  const found = /^Max open files\s+\S+\s+(\S+)/m.exec(limits);
+  if (found === null) return Number.NaN;
+  return found[1] === "unlimited" ? Number.POSITIVE_INFINITY : Number(found[1]);
+}
+
+let ticksPerSecond = 0;
+
+function clockTicks(): number {
+  if (ticksPerSecond === 0) ticksPerSecond = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
+  return ticksPerSecond;
+}
+
+/** The CPU time that a process has taken, all its threads together, in seconds. */
+export function cpuSeconds(pid: number): number {
+  return parseCpuTicks(readFileSync(`/proc/${pid}/stat`, "latin1")) / clockTicks();
+}
+
+/** The resident memory of a process, in bytes. */
+export function residentBytes(pid: number): number {
+  return parseRss(readFileSync(`/proc/${pid}/status`, "latin1"));
+}
+
+/** How many descriptors a process started from here may open. */
+export function openFilesLimit(): number {
+  return parseOpenFiles(readFileSync("/proc/self/limits", "latin1"));
+}

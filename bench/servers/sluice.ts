@@ -1,0 +1,32 @@
+import { CallbackReason, createContext, type Protocol, WriteProtocol } from "sluice";
+import { listening } from "./control.ts";
+
+/* sluice: `sluice.js epoll|node PORT`. */
+
+const echo: Protocol = {
+  name: "echo",
+  wholeMessages: true,
+  callback(wsi, reason, _user, input, _len) {
+    if (reason === CallbackReason.RECEIVE)
+      wsi.write(input, wsi.frameIsBinary() ? WriteProtocol.BINARY : WriteProtocol.TEXT);
+  },
+};
+
+const broadcast: Protocol = {
+  name: "broadcast",
+  wholeMessages: true,
+  callback(wsi, reason, _user, input, _len) {
+    if (reason === CallbackReason.RECEIVE) wsi.context.broadcast(broadcast, input);
+    else if (reason === CallbackReason.BROADCAST) wsi.write(input, WriteProtocol.TEXT);
+  },
+};
+
+const [loop, port] = process.argv.slice(2);
+const context = await createContext({
+  port: Number(port),
+  host: "0.0.0.0",
+  eventLoop: loop as "epoll" | "node",
+  protocols: [echo, broadcast],
+});
+listening(context.port);
+await context.run();

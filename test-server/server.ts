@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+import { ANY_PORT, type Context, type ContextOptions, createContext, type Protocol } from "sluice";
+import { dumbIncrement, echo, lwsMirror, lwsStatus } from "sluice/protocols";
+import { httpOnly } from "./http-only.ts";
+import { HELP, parseOptions, type ServerOptions } from "./options.ts";
+import { EXIT, runIfMain, type Terminal, UsageError } from "./program.ts";
+
+/** The test server: serves until the terminal's signal, then lets every session close. */
+export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    const options = parseOptions(args);
+    if (options === "help") {
+      terminal.out(HELP);
+      return EXIT.ok;
+    }
+    const context = await createContext(contextOptions(options));
+    terminal.out(welcome(context, options));
+    await serve(context, terminal);
+    return EXIT.ok;
+  } catch (error) {
+    terminal.error(`sluice-test-server: ${explain(error)}`);
+    return error instanceof UsageError ? EXIT.usage : EXIT.failed;
+  }
+}
+
+async function serve(context: Context, { out, signal }: Terminal): Promise<void> {
+  const stop = () => {
+    out("Closing the sessions.");
+    void context.destroy();
+  };
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  await context.run();
+  await context.destroy();
+}
+
+function contextOptions(options: ServerOptions): ContextOptions {
+  return {
+    port: options.port === 0 ? ANY_PORT : options.port,
+    host: options.host,
+    protocols: protocols(options),
+    plugins: options.plugins,
+    mounts: [{ mountpoint: "/", origin: options.root }],
+    eventLoop: options.eventLoop,
+    ...(options.ssl && { ssl: options.ssl }),
+  };
+}
+
+function protocols({ closeTest }: ServerOptions): Protocol[] {
+  const increment = closeTest ? { ...dumbIncrement, options: { closeAfter: 50 } } : dumbIncrement;
+  return [httpOnly, increment, lwsMirror, lwsStatus, echo];
+}
+
+function welcome(context: Context, { host, ssl }: ServerOptions): string {
+  const authority = `${host.includes(":") ? `[${host}]` : host}:${context.port}`;
+  return [
+    `Listening on ${authority}`,
+    `  event loop  ${context.eventLoop}`,
+    `  protocols   ${context.protocols.map(({ name }) => name).join(", ")}`,
+    `  open        ${ssl ? "https" : "http"}://${authority}/`,
+    "^C ends it.",
+  ].join("\n");
+}
+
+/** What went wrong, in words that tell what to do about it. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE") return `the port is taken: ${error.message}. Choose another one with --port.`;
+  if (code === "EACCES") return `not allowed: ${error.message}. Ports below 1024 often need privileges.`;
+  return error.message;
+}
+
+runIfMain(import.meta.url, main);

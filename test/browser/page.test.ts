@@ -1,0 +1,236 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ServerProcess } from "../test-server/server-process.ts";
+
+/** The test page in a real browser, against the compiled test server. */
+const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+const ARGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const SCREENSHOT = fileURLToPath(new URL("../../docs/test-page.png", import.meta.url));
+const patient = { timeout: 20_000, interval: 50 };
+
+const hasBrowser = existsSync(CHROMIUM);
+if (!hasBrowser) {
+  const message = `there is no browser at ${CHROMIUM} (set CHROMIUM to name another one)`;
+  if (process.env["CI"] === "true") it(`needs a browser, but ${message}`, () => expect.fail(message));
+  else it.skip(`is skipped: ${message}`, () => {});
+}
+
+let server: ServerProcess;
+let browser: Browser;
+let complaints: string[];
+
+describe.runIf(hasBrowser)("the test page", { timeout: 90_000 }, () => {
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+    server = await ServerProcess.start();
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+  beforeEach(() => {
+    complaints = [];
+  });
+
+  it("counts, and starts again at zero on Reset", async () => {
+    const page = await open();
+    await allOpen(page);
+    await expect.poll(() => shownNumber(page), patient).toBeGreaterThan(20);
+    const before = await shownNumber(page);
+    await page.getByTestId("reset").click();
+    await expect.poll(() => shownNumber(page), patient).toBeLessThan(before);
+    await expect.poll(() => page.getByTestId("rtt").textContent(), patient).toMatch(/ ms$/);
+    expect(complaints).toEqual([]);
+    await close(page);
+  });
+
+  it("shows in one page what is drawn in another one of the same room, and not in other rooms", async () => {
+    const [here, there, elsewhere] = [await open(), await open(), await open("?mirror=elsewhere")];
+    for (const page of [here, there, elsewhere]) await allOpen(page);
+    await here.locator('input[value="#dc2626"]').check();
+    await here.getByTestId("width").fill("12");
+    await drag(here, [
+      [0.2, 0.5],
+      [0.8, 0.5],
+    ]);
+    await expect.poll(() => pixel(here, 0.5, 0.5), patient).toEqual([0xdc, 0x26, 0x26, 255]);
+    await expect.poll(() => pixel(there, 0.5, 0.5), patient).toEqual([0xdc, 0x26, 0x26, 255]);
+    await expect.poll(() => sameDrawing(here, there), patient).toBe(true);
+    expect(await pixel(elsewhere, 0.5, 0.5)).toEqual([0, 0, 0, 0]);
+
+    await there.getByTestId("clear").click();
+    expect(await pixel(there, 0.5, 0.5)).toEqual([0, 0, 0, 0]);
+    expect(await pixel(here, 0.5, 0.5)).toEqual([0xdc, 0x26, 0x26, 255]);
+    expect(complaints).toEqual([]);
+    for (const page of [here, there, elsewhere]) await close(page);
+  });
+
+  it("draws with the arrow keys", async () => {
+    const page = await open();
+    await allOpen(page);
+    await page.getByTestId("canvas").focus();
+    for (let i = 0; i < 4; i += 1) await page.keyboard.press("ArrowRight");
+    await expect.poll(() => pixel(page, 0.51, 0.5), patient).toEqual([0x1a, 0x1f, 0x2b, 255]);
+    await close(page);
+  });
+
+  it("lists the sessions of all pages, and drops those of a page that went", async () => {
+    const [one, two] = [await open(), await open()];
+    await expect.poll(() => rows(one), patient).toHaveLength(8);
+    await expect.poll(() => rows(two), patient).toHaveLength(8);
+    expect((await rows(one)).filter((row) => row.includes("lws-mirror-protocol"))).toHaveLength(2);
+    await close(two);
+    await expect.poll(() => rows(one), patient).toHaveLength(4);
+    expect(complaints).toEqual([]);
+    await close(one);
+  });
+
+  it("closes from either end, and shows the code, the reason, and whether it was clean", async () => {
+    const page = await open();
+    await allOpen(page);
+    await page.getByTestId("close-server").click();
+    await expect.poll(() => closedWith(page), patient).toEqual(["1001 going away", "seeya", "yes"]);
+    await allOpen(page);
+
+    await page.getByTestId("close-code").fill("4321");
+    await page.getByTestId("close-reason").fill("enough");
+    await page.getByTestId("close-here").click();
+    await expect.poll(() => closedWith(page), patient).toEqual(["4321", "enough", "yes"]);
+    expect(await page.getByTestId("counter-state").textContent()).toBe("closed");
+    await page.getByTestId("close-open").click();
+    await allOpen(page);
+
+    await page.getByTestId("close-code").fill("1001");
+    await page.getByTestId("close-here").click();
+    expect(await page.getByTestId("counter-state").textContent()).toBe("open");
+    expect(complaints).toEqual([]);
+    await close(page);
+  });
+
+  it("comes back by itself when the server was gone", async () => {
+    const [one, two] = [await open(), await open()];
+    for (const page of [one, two]) await allOpen(page);
+    const { port } = server;
+    expect(await server.stop()).toBe(0);
+    for (const page of [one, two]) {
+      await expect
+        .poll(() => page.getByTestId("summary").textContent(), patient)
+        .toBe("0 of 4 connections open");
+      await expect
+        .poll(() => page.getByTestId("counter-state").textContent(), patient)
+        .toMatch(/^waiting \d+ s$/);
+    }
+    server = await ServerProcess.start("-p", String(port));
+    for (const page of [one, two]) await allOpen(page);
+    expect(complaints.filter((text) => !text.includes("ERR_CONNECTION_REFUSED"))).toEqual([]);
+    for (const page of [one, two]) await close(page);
+  });
+
+  it("fits a phone without scrolling sideways", async () => {
+    const page = await open("", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+    await expect.poll(() => rows(page), patient).toHaveLength(4);
+    const { scroll, inner } = await evaluate<{ scroll: number; inner: number }>(
+      page,
+      "({ scroll: document.documentElement.scrollWidth, inner: innerWidth })",
+    );
+    expect(scroll).toBeLessThanOrEqual(inner);
+    await close(page);
+  });
+
+  it.runIf(process.env["UPDATE_SCREENSHOT"] === "1")("has its picture taken for the docs", async () => {
+    const page = await open("", { viewport: { width: 1200, height: 900 } });
+    const other = await open();
+    await allOpen(page);
+    const inks = ["#0b7a75", "#2563eb", "#9333ea", "#f59e0b"];
+    for (const [index, ink] of inks.entries()) {
+      await page.locator(`input[value="${ink}"]`).check();
+      await page.getByTestId("width").fill(String(3 + 2 * index));
+      await drag(page, wave(index));
+    }
+    await page.waitForTimeout(31_000); // Half a minute fills the graphs.
+    await page.screenshot({ path: SCREENSHOT });
+    for (const each of [page, other]) await close(each);
+  });
+});
+
+async function open(query = "", options: BrowserContextOptions = {}): Promise<Page> {
+  const page = await browser.newPage(options);
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await page.goto(server.url + query);
+  return page;
+}
+
+/** Closes a page, and waits until the server has forgotten it, so that the next test finds an empty list. */
+async function close(page: Page): Promise<void> {
+  await page.context().close();
+}
+
+async function allOpen(page: Page): Promise<void> {
+  await expect.poll(() => page.getByTestId("summary").textContent(), patient).toBe("4 of 4 connections open");
+}
+
+async function shownNumber(page: Page): Promise<number> {
+  return Number(await page.getByTestId("number").textContent());
+}
+
+async function rows(page: Page): Promise<string[]> {
+  return page.getByTestId("sessions").locator("tbody tr").allTextContents();
+}
+
+async function closedWith(page: Page): Promise<(string | null)[]> {
+  const ids = ["closed-code", "closed-reason", "closed-clean"];
+  return Promise.all(ids.map((id) => page.getByTestId(id).textContent()));
+}
+
+/** Drags the mouse over the canvas; points are fractions of its width and height. */
+async function drag(page: Page, points: readonly (readonly [number, number])[]): Promise<void> {
+  const box = (await page.getByTestId("canvas").boundingBox())!;
+  for (const [index, [x, y]] of points.entries()) {
+    await page.mouse.move(box.x + x * box.width, box.y + y * box.height);
+    if (index === 0) await page.mouse.down();
+  }
+  await page.mouse.up();
+}
+
+function wave(phase: number): [number, number][] {
+  return Array.from({ length: 61 }, (_, i) => {
+    const height = 0.3 * (1 - phase * 0.15);
+    return [0.08 + (0.84 * i) / 60, 0.5 + height * Math.sin((i / 60) * 3 * Math.PI + phase * 0.7)];
+  });
+}
+
+/** Red, green, blue and alpha at a place of the canvas. */
+async function pixel(page: Page, x: number, y: number): Promise<number[]> {
+  return evaluate(
+    page,
+    `(() => {
+      const canvas = document.getElementById("canvas");
+      const context = canvas.getContext("2d");
+      return [...context.getImageData(${x} * canvas.width, ${y} * canvas.height, 1, 1).data];
+    })()`,
+  );
+}
+
+async function sameDrawing(left: Page, right: Page): Promise<boolean> {
+  const image = `document.getElementById("canvas").toDataURL()`;
+  return (await evaluate<string>(left, image)) === (await evaluate<string>(right, image));
+}
+
+/** Evaluates in the page: as text, because these tests are compiled without the types of the DOM. */
+function evaluate<Result>(page: Page, expression: string): Promise<Result> {
+  return page.evaluate(expression) as Promise<Result>;
+}

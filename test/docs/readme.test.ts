@@ -1,0 +1,236 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { on, once } from "node:events";
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { join } from "node:path";
+import { setImmediate as nextRound } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { certificate, temporaryFolder } from "../support/server.ts";
+
+const checkout = fileURLToPath(new URL("../../", import.meta.url));
+const run = promisify(execFile);
+
+/** Documents whose examples are compiled; each block that can be is marked `<!-- example: name -->`. */
+const documents = ["README.md", "docs/porting-from-libwebsockets.md"];
+
+interface Example {
+  document: string;
+  name: string;
+  text: string;
+}
+
+const examples = documents.flatMap(examplesOf);
+const folder = temporaryFolder();
+const running = new Set<ChildProcess>();
+
+function examplesOf(document: string): Example[] {
+  const text = readFileSync(join(checkout, document), "utf8");
+  const marked = text.matchAll(/<!-- example: (\S+) -->\n```(?:js|ts)\n([\s\S]*?)^```$/gm);
+  return [...marked].map((match) => ({ document, name: match[1], text: match[2] }));
+}
+
+function exampleText(name: string): string {
+  const example = examples.find((one) => one.name === name);
+  if (example === undefined) throw new Error(`there is no example ${name}`);
+  return example.text;
+}
+
+/** A folder as a user of the package has one: `sluice` in node_modules, and the examples beside it. */
+beforeAll(() => {
+  if (!existsSync(join(checkout, "dist/lib/index.js"))) throw new Error("dist/ is missing: npm run build");
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(checkout, join(folder, "node_modules/sluice"), "dir");
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
+  mkdirSync(join(folder, "www"));
+  writeFileSync(join(folder, "www/index.html"), "<p>a file\n");
+  cpSync(certificate.cert, join(folder, "cert.pem"));
+  cpSync(certificate.key, join(folder, "key.pem"));
+});
+
+afterEach(async () => {
+  for (const child of running) {
+    child.kill();
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  }
+  running.clear();
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Runs an example with a free port in the place of its own, and gives that port once it listens. */
+async function start(text: string, name: string): Promise<number> {
+  const port = await freePort();
+  const file = join(folder, `run-${name}`);
+  const [replaced, count] = withPort(text, port);
+  expect(count, "one port").toBe(1);
+  writeFileSync(file, replaced);
+  const child = spawn(process.execPath, [file], { cwd: folder, stdio: ["ignore", "inherit", "pipe"] });
+  running.add(child);
+  let complaint = "";
+  child.stderr.on("data", (data) => {
+    complaint += data;
+  });
+  while (!(await accepts(port))) {
+    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}: ${complaint}`);
+    await nextRound();
+  }
+  return port;
+}
+
+function withPort(text: string, port: number): [string, number] {
+  let count = 0;
+  const replaced = text.replace(/(port: |listen\()\d+/g, (_, before: string) => {
+    count++;
+    return before + port;
+  });
+  return [replaced, count];
+}
+
+function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  return new Promise((resolve) => {
+    socket.on("error", () => resolve(false));
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+}
+
+/** A client that loses no message, whenever it is asked for. */
+class Client {
+  readonly socket: WebSocket;
+  readonly #messages: AsyncIterator<unknown[]>;
+
+  constructor(url: string, protocols: string[]) {
+    this.socket = new WebSocket(url, protocols, { rejectUnauthorized: false });
+    this.#messages = on(this.socket, "message");
+  }
+
+  static async open(url: string, protocols: string[] = []): Promise<Client> {
+    const client = new Client(url, protocols);
+    await once(client.socket, "open");
+    return client;
+  }
+
+  async next(): Promise<{ data: string; binary: boolean }> {
+    const [data, binary] = (await this.#messages.next()).value as [Buffer, boolean];
+    return { data: data.toString(), binary };
+  }
+}
+
+async function echoes(url: string): Promise<void> {
+  const client = await Client.open(url);
+  client.socket.send("grüße");
+  expect(await client.next()).toEqual({ data: "grüße", binary: false });
+  client.socket.send(Buffer.from("\x00\x01"));
+  expect(await client.next()).toEqual({ data: "\x00\x01", binary: true });
+  client.socket.close(1000);
+  expect((await once(client.socket, "close"))[0]).toBe(1000);
+}
+
+describe("the examples of the documents", () => {
+  test("every block of JavaScript or TypeScript is marked as an example", () => {
+    for (const document of documents) {
+      const text = readFileSync(join(checkout, document), "utf8");
+      const blocks = text.match(/^```(?:js|ts|javascript|typescript)$/gm) ?? [];
+      expect(examplesOf(document).length, document).toBe(blocks.length);
+    }
+    expect(new Set(examples.map(({ name }) => name)).size).toBe(examples.length);
+  });
+
+  test("all of them compile, strictly", { timeout: 60_000 }, async () => {
+    const typed = join(folder, "typed");
+    mkdirSync(typed);
+    // What is plain JavaScript has no types of its own to hold against; that it runs is shown below.
+    for (const { name, text } of examples.filter(({ name }) => name.endsWith(".ts"))) {
+      writeFileSync(join(typed, name), text);
+    }
+    const compilerOptions = {
+      target: "ES2023",
+      module: "NodeNext",
+      strict: true,
+      types: ["node"],
+      typeRoots: [join(checkout, "node_modules/@types")],
+      outDir: join(folder, "compiled"),
+    };
+    writeFileSync(join(typed, "tsconfig.json"), JSON.stringify({ compilerOptions }));
+    writeFileSync(join(typed, "package.json"), '{ "type": "module" }\n');
+    const tsc = join(checkout, "node_modules/typescript/bin/tsc");
+    await run(process.execPath, [tsc, "-p", typed]).catch(({ stdout }) => expect.fail(stdout));
+  });
+
+  test("echo.mjs sends back text as text and binary as binary", async () => {
+    const port = await start(exampleText("echo.mjs"), "echo.mjs");
+    await echoes(`ws://127.0.0.1:${port}/`);
+  });
+
+  test("chat.ts sends what one says to all", async () => {
+    const port = await start(readFileSync(join(folder, "compiled/chat.js"), "utf8"), "chat.js");
+    const names = ["ann", "ben"];
+    const [ann, ben] = await Promise.all(
+      names.map((name) => Client.open(`ws://127.0.0.1:${port}/?name=${name}`, ["chat"])),
+    );
+    ann.socket.send("hello");
+    for (const client of [ann, ben])
+      expect(await client.next()).toEqual({ data: "ann: hello", binary: false });
+    ann.socket.close(1000);
+    expect((await ben.next()).data).toBe("ann left (1000)");
+  });
+
+  test("files.mjs serves the folder", async () => {
+    const port = await start(exampleText("files.mjs"), "files.mjs");
+    const reply = await fetch(`http://127.0.0.1:${port}/`);
+    expect(reply.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(await reply.text()).toBe("<p>a file\n");
+    expect((await fetch(`http://127.0.0.1:${port}/nothing`)).status).toBe(404);
+  });
+
+  test("shared.mjs answers HTTP by node:http and WebSocket by sluice on one port", async () => {
+    const port = await start(exampleText("shared.mjs"), "shared.mjs");
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("from node:http\n");
+    await echoes(`ws://127.0.0.1:${port}/`);
+  });
+
+  test("tls.mjs speaks wss", async () => {
+    const port = await start(exampleText("tls.mjs"), "tls.mjs");
+    await echoes(`wss://127.0.0.1:${port}/`);
+  });
+
+  test("by-hand.mjs serves from a loop of its own", async () => {
+    const port = await start(exampleText("by-hand.mjs"), "by-hand.mjs");
+    const counter = await Client.open(`ws://127.0.0.1:${port}/`, ["dumb-increment-protocol"]);
+    expect((await counter.next()).data).toBe("0");
+    counter.socket.terminate();
+  });
+
+  test("plugins.mjs loads two bundled plugins, one with options", async () => {
+    const port = await start(exampleText("plugins.mjs"), "plugins.mjs");
+    const mirror = await Client.open(`ws://127.0.0.1:${port}/`, ["lws-mirror-protocol"]);
+    mirror.socket.send("d #000000 1 1 2 2;");
+    expect((await mirror.next()).data).toBe("d #000000 1 1 2 2;");
+    const counter = await Client.open(`ws://127.0.0.1:${port}/`, ["dumb-increment-protocol"]);
+    expect((await counter.next()).data).toBe("0");
+    for (const { socket } of [mirror, counter]) socket.terminate();
+  });
+
+  test("counter.ts, the port of the C example, counts and takes a reset", async () => {
+    const port = await start(readFileSync(join(folder, "compiled/counter.js"), "utf8"), "counter.js");
+    const counter = await Client.open(`ws://127.0.0.1:${port}/`, ["counter"]);
+    expect((await counter.next()).data).toBe("0");
+    expect((await counter.next()).data).toBe("1");
+    counter.socket.send("reset\n");
+    while ((await counter.next()).data !== "0");
+    counter.socket.terminate();
+  });
+});
