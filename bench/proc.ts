@@ -28,10 +28,20 @@ export function parseOpenFiles(limits: string): number {
   return found[1] === "unlimited" ? Number.POSITIVE_INFINITY : Number(found[1]);
 }
 
+/** The cores of /proc/PID/status that the process may run on: `0-2,5` is 0, 1, 2 and 5. */
+export function parseCores(status: string): number[] {
+  const list = /^Cpus_allowed_list:\s+(\S+)$/m.exec(status)?.[1] ?? "";
+  return list.split(",").flatMap((range) => {
+    const [first, last = first] = range.split("-").map(Number);
+    return range === "" ? [] : Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+}
+
 let ticksPerSecond = 0;
 
 function clockTicks(): number {
-  if (ticksPerSecond === 0) ticksPerSecond = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
+  if (ticksPerSecond === 0)
+    ticksPerSecond = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
   return ticksPerSecond;
 }
 
@@ -43,6 +53,15 @@ export function cpuSeconds(pid: number): number {
 /** The resident memory of a process, in bytes. */
 export function residentBytes(pid: number): number {
   return parseRss(readFileSync(`/proc/${pid}/status`, "latin1"));
+}
+
+/** The cores that a process started from here may run on; none where that cannot be told. */
+export function allowedCores(): number[] {
+  try {
+    return parseCores(readFileSync("/proc/self/status", "latin1"));
+  } catch {
+    return [];
+  }
 }
 
 /** How many descriptors a process started from here may open. */

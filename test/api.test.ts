@@ -1,5 +1,12 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { CallbackReason, type CloseInfo, type Context, type Protocol, reasonName, type Wsi } from "../lib/api.ts";
+import {
+  CallbackReason,
+  type CloseInfo,
+  type Context,
+  type Protocol,
+  reasonName,
+  type Wsi,
+} from "../lib/api.ts";
 
 const typed: Protocol<{ name: string }> = {
   name: "typed",

@@ -56,6 +56,11 @@ export class Fleet implements ClientHost {
     for (let i = 0; i < WIDTH; i++) this.#next();
   }
 
+  /** Opens no more. */
+  stop(): void {
+    this.#wanted = 0;
+  }
+
   /** True when every connection is open or has failed. */
   get settled(): boolean {
     return this.opened + this.#failed >= this.#wanted;

@@ -93,6 +93,7 @@ export class Generator {
   }
 
   async close(): Promise<void> {
+    this.#fleet.stop();
     await this.#driver.loop.close();
   }
 

@@ -10,7 +10,8 @@ export function maskedFrame(payloadBytes: number): Buffer {
   const frame = Buffer.alloc(2 + lengthBytes + 4 + payloadBytes);
   frame[0] = 0x81;
   frame[1] = 0x80 | (lengthBytes === 0 ? payloadBytes : lengthBytes === 2 ? 126 : 127);
-  if (lengthBytes > 0) frame.writeUIntBE(payloadBytes, 2 + lengthBytes - Math.min(lengthBytes, 6), Math.min(lengthBytes, 6));
+  if (lengthBytes > 0)
+    frame.writeUIntBE(payloadBytes, 2 + lengthBytes - Math.min(lengthBytes, 6), Math.min(lengthBytes, 6));
   const payload = frame.length - payloadBytes;
   for (let i = 0; i < 4; i++) frame[payload - 4 + i] = KEY[i];
   for (let i = 0; i < payloadBytes; i++) frame[payload + i] = (0x61 + (i % 26)) ^ KEY[i & 3];
@@ -36,9 +37,12 @@ export class Volley {
   /** Sends `count` messages, at most `depth`. */
   send(link: Link, count: number): void {
     const bytes = count * this.#frameBytes;
-    if (bytes > COPIED) return link.send(this.#all, 0, bytes);
-    const at = link.reserve(bytes);
-    link.block.set(this.#runs[count], at);
-    link.commit(bytes);
+    if (bytes > COPIED) {
+      link.send(this.#all, 0, bytes);
+    } else {
+      const at = link.reserve(bytes);
+      link.block.set(this.#runs[count], at);
+      link.commit(bytes);
+    }
   }
 }

@@ -20,6 +20,7 @@ struct message {
 };
 
 struct session {
+    int broadcasts;
     struct session *next; /* in the audience */
     struct lws *wsi;
     struct message *arriving;
@@ -90,18 +91,18 @@ static void leave(struct session *session)
 static int on_session(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length)
 {
     struct session *session = user;
-    int broadcasts = strcmp(lws_get_protocol(wsi)->name, "broadcast") == 0;
 
     switch (reason) {
     case LWS_CALLBACK_ESTABLISHED:
         memset(session, 0, sizeof *session);
         session->wsi = wsi;
-        if (broadcasts) { session->next = audience; audience = session; }
+        session->broadcasts = strcmp(lws_get_protocol(wsi)->name, "broadcast") == 0;
+        if (session->broadcasts) { session->next = audience; audience = session; }
         return 0;
     case LWS_CALLBACK_RECEIVE: {
         struct message *message = arrived(session, in, length);
         if (!message) return 0;
-        if (!broadcasts) enqueue(session, message);
+        if (!session->broadcasts) enqueue(session, message);
         else for (struct session *each = audience; each; each = each->next) enqueue(each, message);
         release(message);
         return 0;

@@ -20,8 +20,10 @@ export interface Outlet {
   reserve(size: number): number;
   /** The first `size` bytes of the last `reserve` are written. */
   commit(size: number): void;
-  /** Bytes that were accepted and that nobody has taken yet. */
+  /** Bytes that were accepted and that nobody has taken yet, what stands in the block included. */
   readonly queued: number;
+  /** True while the taker has refused bytes: there is a queue behind the block. */
+  readonly choked: boolean;
   /** Sends bytes `start` to `end` of `buffer`, which the caller may reuse as soon as this returns. */
   send(buffer: Uint8Array, start: number, end: number): void;
 }

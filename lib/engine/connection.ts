@@ -2,9 +2,10 @@ import type { Context } from "../api/context.ts";
 import type { Protocol } from "../api/protocol.ts";
 import { CallbackReason } from "../api/reasons.ts";
 import type { OutgoingHeaders, Wsi, WsiState, WsiStats } from "../api/wsi.ts";
+import { monotonicMs } from "../base/clock.ts";
 import { codedError } from "../base/errors.ts";
 import type { Timed } from "../base/timers.ts";
-import type { RequestHead } from "../http/request-head.ts";
+import { type RequestHead, readRequest } from "../http/request-head.ts";
 import type { Link, Task } from "../loop/loop.ts";
 import { parseProtocols } from "../ws/handshake-server.ts";
 import { checkClose } from "./close-code.ts";
@@ -24,23 +25,29 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
   role: Role;
   bound: BoundProtocol;
   user: unknown = undefined;
-  /** The request that the connection is serving, or was upgraded by. */
-  request: RequestHead | null = null;
-  readonly stats = new Stats();
+  // Counters, see `WsiStats`.
+  bytesReceived = 0;
+  bytesSent = 0;
+  messagesReceived = 0;
+  messagesSent = 0;
+  /** When it was accepted, on the loop's clock. */
+  readonly #since: number;
 
   deadline = 0;
   timerSlot = -1;
   #userTimer: UserTimer | null = null;
+  /** The request that is being served, or was upgraded by: what was made of it, or only its text. */
+  #head: RequestHead | string | null = null;
   /** What a nonzero return of the running callback closes with. */
-  #closeCode = 0;
-  #closeReason = "";
-  /** Called at the end of the turn, see `later`. */
-  #later: (() => void) | null = null;
+  #closing: Closing | null = null;
+  /** What to call at the end of the turn, see `later`. */
+  #later: (() => void)[] | null = null;
 
   constructor(host: Host, link: Link, role: (connection: Connection) => Role) {
     this.host = host;
     this.link = link;
     this.bound = host.table.first;
+    this.#since = host.loop.now;
     this.role = role(this);
     link.handler = this.role;
   }
@@ -66,7 +73,7 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
     const { host, bound } = this;
     const outcome = dispatch(bound.protocol, this, reason, this.user, input, len, this, host.logger);
     // What one callback chose to close with is not for a later one to close with.
-    if (this.#closeCode !== 0 && outcome === GO_ON) this.takeCloseReason();
+    if (this.#closing !== null && outcome === GO_ON) this.#closing = null;
     return outcome;
   }
 
@@ -88,24 +95,39 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
     this.role.onDeadline();
   }
 
-  /** Puts something off to the end of this turn. One thing at a time. */
+  /** Puts something off to the end of this turn, behind what was put off before. */
   later(what: () => void): void {
-    if (this.#later === null) this.host.loop.soon(this);
-    this.#later = what;
+    if (this.#later !== null) return void this.#later.push(what);
+    this.#later = [what];
+    this.host.loop.soon(this);
   }
 
   runSoon(): void {
-    const what = this.#later;
+    const all = this.#later;
     this.#later = null;
-    what?.();
+    if (all !== null) for (const what of all) what();
   }
 
-  /** What the running callback chose to close with; 0 for nothing. Forgotten as it is asked. */
-  takeCloseReason(): { code: number; reason: string } {
-    const chosen = { code: this.#closeCode, reason: this.#closeReason };
-    this.#closeCode = 0;
-    this.#closeReason = "";
-    return chosen;
+  /** What the running callback chose to close with; null for nothing. Forgotten as it is asked. */
+  takeClosing(): Closing | null {
+    const closing = this.#closing;
+    this.#closing = null;
+    return closing;
+  }
+
+  get request(): RequestHead | null {
+    // The text was found valid when it came, and is so still.
+    if (typeof this.#head === "string") this.#head = readRequest(this.#head) as RequestHead;
+    return this.#head;
+  }
+
+  set request(head: RequestHead) {
+    this.#head = head;
+  }
+
+  /** Keeps no more of the request than its text, for the long life of a session that may never ask for it. */
+  compactRequest(): void {
+    if (this.#head !== null && typeof this.#head !== "string") this.#head = this.#head.raw;
   }
 
   /** The connection has ended for its user: no timer of its fires any more. */
@@ -152,6 +174,11 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
   }
   get secure(): boolean {
     return this.link.secure;
+  }
+  get stats(): WsiStats {
+    const { bytesReceived, bytesSent, messagesReceived, messagesSent } = this;
+    const since = Date.now() - (monotonicMs() - this.#since);
+    return { since, bytesReceived, bytesSent, messagesReceived, messagesSent };
   }
   get bufferedAmount(): number {
     return this.role.bufferedAmount;
@@ -204,12 +231,11 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
 
   closeReason(code: number, text = ""): void {
     checkClose(code, text);
-    this.#closeCode = code;
-    this.#closeReason = text;
+    this.#closing = { code, reason: text };
   }
 
   terminate(): void {
-    this.link.destroy();
+    this.role.terminate();
   }
 
   ping(data: string | Uint8Array = ""): number {
@@ -263,13 +289,10 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
 const PING_MODE = 5;
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
-/** The counters of a connection. */
-class Stats implements WsiStats {
-  readonly since = Date.now();
-  bytesReceived = 0;
-  bytesSent = 0;
-  messagesReceived = 0;
-  messagesSent = 0;
+/** A close code and its text. */
+interface Closing {
+  code: number;
+  reason: string;
 }
 
 /** The timer that a user sets; made only for connections that use one. */

@@ -92,10 +92,17 @@ export class Exchange implements BodySink {
     }
     this.#pump = new FilePump(this.#connection, this.#reply, answer, () => {
       this.#pump = null;
-      if (file !== null) this.#connection.call(HTTP_FILE_COMPLETION, file, file.length);
-      this.#goOn();
+      if (file === null) this.#goOn();
+      else this.#connection.later(() => this.#fileSent(file));
     });
     this.#pump.start(answer);
+  }
+
+  /** Not from within the callback that asked for the file, though a small one is sent by then. */
+  #fileSent(file: string): void {
+    if (this.#over) return;
+    this.#connection.call(HTTP_FILE_COMPLETION, file, file.length);
+    this.#goOn();
   }
 
   // ── The body ─────────────────────────────────────────────────────────────────────────────────────────────

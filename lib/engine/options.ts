@@ -103,6 +103,7 @@ function settingsFrom(options: ContextOptions): Settings {
       rxBufferSize: DEFAULTS.rxBufferSize,
       maxMessageSize: DEFAULTS.maxMessageSize,
       maxEmptyFragments: all.maxEmptyFragments,
+      maxBufferedBytes: all.maxBufferedBytes,
     }),
     httpLimits: Object.freeze({ maxHeaderBytes, maxHeaderCount, maxBodyBytes }),
     timeouts: Object.freeze({ ...DEFAULTS.timeouts, ...withoutUndefined(options.timeouts ?? {}) }),

@@ -20,6 +20,7 @@ export interface ProtocolDefaults {
   rxBufferSize: number;
   maxMessageSize: number;
   maxEmptyFragments: number;
+  maxBufferedBytes: number;
 }
 
 /** The protocols of a context, in order. */
@@ -73,6 +74,7 @@ function limitsOf(protocol: Protocol, defaults: ProtocolDefaults): SessionLimits
     pieceSize: wholeMessages ? Number.MAX_SAFE_INTEGER : (protocol.rxBufferSize ?? defaults.rxBufferSize),
     maxMessageSize: protocol.maxMessageSize ?? defaults.maxMessageSize,
     maxEmptyFragments: defaults.maxEmptyFragments,
+    maxBufferedBytes: defaults.maxBufferedBytes,
   });
 }
 

@@ -11,7 +11,7 @@ import type { Outcome } from "./dispatch.ts";
 import { Exchange, type ExchangeOwner, TIMEOUT } from "./exchange.ts";
 import { Reply, writeLatin1 } from "./reply.ts";
 import type { HttpRole, Piece } from "./role.ts";
-import { beginUpgrade, type Upgrade } from "./upgrade.ts";
+import { beginUpgrade, type PendingUpgrade } from "./upgrade.ts";
 
 const NO_PIECE: Piece = Object.freeze({ remaining: 0, first: true, final: true, binary: true });
 const NOTHING = Buffer.alloc(0);
@@ -33,7 +33,7 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
   readonly #reader: HeadReader;
   #phase: Phase = "HEAD";
   #exchange: Exchange | null = null;
-  #upgrade: Upgrade | null = null;
+  #upgrade: PendingUpgrade | null = null;
   /** Bytes that wait for their turn; the link is paused meanwhile. */
   #kept: Buffer | null = null;
   #consuming = false;
@@ -70,6 +70,11 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
   // ── Bytes in ─────────────────────────────────────────────────────────────────────────────────────────────
 
   onBytes(buffer: Buffer, start: number, end: number): void {
+    this.#consume(buffer, start, end, false);
+  }
+
+  /** @param owned - The buffer is ours to keep: what was kept before is not copied again and again. */
+  #consume(buffer: Buffer, start: number, end: number, owned: boolean): void {
     this.#consuming = true;
     let at = start;
     while (at < end) {
@@ -81,7 +86,8 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
     this.#consuming = false;
     if (at === end || this.#phase === "ENDING" || this.#phase === "GONE") return;
     if (this.#connection.role !== this) return this.#connection.role.onBytes(buffer, at, end);
-    this.#kept = Buffer.from(buffer.subarray(at, end));
+    const rest = buffer.subarray(at, end);
+    this.#kept = owned ? rest : Buffer.from(rest);
     this.#connection.link.pause();
   }
 
@@ -89,7 +95,7 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
   #goOn(): void {
     const kept = this.#kept;
     this.#kept = null;
-    if (kept !== null) this.onBytes(kept, 0, kept.length);
+    if (kept !== null) this.#consume(kept, 0, kept.length, true);
     // A body whose last bytes were told before it was held has its end still to be told.
     else if (this.#exchange?.takesBody) this.#exchange.feedBody(NOTHING, 0, 0);
     if (this.#kept === null && !this.#held) this.#connection.link.resume();
@@ -120,11 +126,18 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
     if (asksForWebSocket(head)) {
       this.#phase = "UPGRADE";
       this.#upgrade = beginUpgrade(connection, head, this.#upgradeRefused);
+      if (this.#upgrade !== null) connection.arm(this.#timeouts.reply);
     } else {
       this.#phase = "EXCHANGE";
       this.#exchange = new Exchange(connection, head, this);
       this.#exchange.start();
     }
+  }
+
+  terminate(): void {
+    this.#exchange?.cancel();
+    this.#phase = "ENDING";
+    this.#connection.link.destroy();
   }
 
   rxFlowControl(enable: boolean): void {
@@ -255,6 +268,8 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
 
   onDeadline(): void {
     if (this.#phase === "EXCHANGE") this.#exchange!.onDeadline();
+    else if (this.#phase === "UPGRADE")
+      this.#upgradeRefused(503, "the application gave no answer in time", {});
     else if (this.#phase !== "HEAD") this.#connection.link.destroy();
     else if (this.#reader.started) this.refuse(TIMEOUT);
     else this.end();

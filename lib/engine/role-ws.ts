@@ -18,6 +18,19 @@ const NOTHING = Buffer.alloc(0);
 const OPCODES = [TEXT, BINARY, CONTINUATION];
 const DATA_MODE_BITS = NO_FIN | 3;
 
+/** The user holds receiving back. */
+const HELD = 1;
+/** A callback has asked to close: nothing more is received for the user. */
+const DEAF = 2;
+/** The user was told ESTABLISHED, and has CLOSED coming. */
+const TOLD = 4;
+/** The session is over. */
+const ENDED = 8;
+/** A ping waits for its pong. */
+const PINGED = 16;
+/** The callback wants no answer to the peer's Close. */
+const DROPPED = 32;
+
 /**
  * A connection that is a WebSocket session of a server.
  *
@@ -32,15 +45,8 @@ export class RoleWs implements Role, SessionHandler {
   readonly #session: Session;
   /** Bytes that arrived while the user held receiving back. */
   #kept: Buffer | null = null;
-  #held = false;
-  /** A callback has asked to close: nothing more is received for the user. */
-  #deaf = false;
-  /** The user was told ESTABLISHED, and has CLOSED coming. */
-  #established = false;
-  #ended = false;
-  #pinged = false;
-  /** The callback wants no answer to the peer's Close. */
-  #dropped = false;
+  /** What has happened so far: the bits below. */
+  #flags = 0;
   /** The loop's time of the last byte that came. */
   #heard: number;
 
@@ -54,10 +60,15 @@ export class RoleWs implements Role, SessionHandler {
 
   /** The 101 is written: the session is open. Bytes that came behind the request follow through `onBytes`. */
   establish(): void {
-    this.#established = true;
+    this.#flags |= TOLD;
     this.#connection.bound.sessions.add(this.#connection);
     this.#connection.arm(this.#timeouts.ping);
     this.#connection.call(ESTABLISHED, undefined, 0);
+    this.#connection.compactRequest();
+  }
+
+  #is(flag: number): boolean {
+    return (this.#flags & flag) !== 0;
   }
 
   get #timeouts() {
@@ -67,7 +78,7 @@ export class RoleWs implements Role, SessionHandler {
   // ── What the user sees ───────────────────────────────────────────────────────────────────────────────────
 
   get state(): WsiState {
-    if (this.#ended) return "CLOSED";
+    if (this.#is(ENDED)) return "CLOSED";
     return this.#session.canSend ? "ESTABLISHED" : "CLOSING";
   }
 
@@ -87,9 +98,8 @@ export class RoleWs implements Role, SessionHandler {
     if (opcode === undefined) return this.#writeControl(data, mode);
     if (!this.#mayWrite()) return -1;
     const size = this.#session.send(opcode, mode < NO_FIN, data);
-    const { stats } = this.#connection;
-    stats.bytesSent += size;
-    if (mode < NO_FIN) stats.messagesSent++;
+    this.#connection.bytesSent += size;
+    if (mode < NO_FIN) this.#connection.messagesSent++;
     return size;
   }
 
@@ -105,9 +115,9 @@ export class RoleWs implements Role, SessionHandler {
   }
 
   #mayWrite(): boolean {
-    const { link, host } = this.#connection;
+    const { link } = this.#connection;
     if (!this.#session.canSend || !link.writable) return false;
-    if (link.queued <= host.settings.maxBufferedBytes) return true;
+    if (link.queued <= this.#connection.bound.limits.maxBufferedBytes) return true;
     this.#session.fail(FAILURES.unread);
     return false;
   }
@@ -118,13 +128,19 @@ export class RoleWs implements Role, SessionHandler {
     this.#connection.arm(this.#timeouts.close);
   }
 
+  terminate(): void {
+    this.#flags |= DEAF;
+    this.#session.streamEnded();
+    this.#connection.link.destroy();
+  }
+
   drain(): void {
     this.close(1001, "");
   }
 
   rxFlowControl(enable: boolean): void {
-    if (enable !== this.#held || this.#ended) return;
-    this.#held = !enable;
+    if (enable !== this.#is(HELD) || this.#is(ENDED)) return;
+    this.#flags ^= HELD;
     this.#session.hold(!enable);
     if (!enable) this.#connection.link.pause();
     else this.#connection.later(() => this.#goOn());
@@ -132,20 +148,29 @@ export class RoleWs implements Role, SessionHandler {
 
   /** What was kept comes first, then the link again. */
   #goOn(): void {
-    if (this.#held) return;
+    if (this.#is(HELD)) return;
     const kept = this.#kept;
     this.#kept = null;
-    if (kept !== null) this.onBytes(kept, 0, kept.length);
-    if (!this.#held) this.#connection.link.resume();
+    if (kept !== null) {
+      const taken = this.#session.receive(kept, 0, kept.length);
+      // Not copied again and again, however often it is held and taken up.
+      if (taken < kept.length && !this.#is(ENDED)) this.#kept = kept.subarray(taken);
+    }
+    if (!this.#is(HELD)) this.#connection.link.resume();
   }
 
   // ── The link ─────────────────────────────────────────────────────────────────────────────────────────────
 
   onBytes(buffer: Buffer, start: number, end: number): void {
     this.#heard = this.#connection.host.loop.now;
-    this.#pinged = false;
+    if (this.#is(PINGED)) this.#answered();
     const taken = this.#session.receive(buffer, start, end);
-    if (taken < end) this.#kept = Buffer.from(buffer.subarray(taken, end));
+    if (taken < end && !this.#is(ENDED)) this.#kept = Buffer.from(buffer.subarray(taken, end));
+  }
+
+  #answered(): void {
+    this.#flags &= ~PINGED;
+    if (this.#session.canSend) this.#connection.arm(this.#timeouts.ping);
   }
 
   onEnd(): void {
@@ -154,7 +179,7 @@ export class RoleWs implements Role, SessionHandler {
   }
 
   onWritable(): void {
-    if (!this.#ended) this.#connection.call(SERVER_WRITEABLE, undefined, 0);
+    if (!this.#is(ENDED)) this.#connection.call(SERVER_WRITEABLE, undefined, 0);
   }
 
   onClose(): void {
@@ -171,10 +196,10 @@ export class RoleWs implements Role, SessionHandler {
     const { ping, pong } = this.#timeouts;
     const quiet = host.loop.now - this.#heard;
     // Who reads nothing cannot hear a pong either.
-    if (this.#held) return this.#connection.arm(ping);
-    if (this.#pinged) return link.destroy();
+    if (this.#is(HELD)) return this.#connection.arm(ping);
+    if (this.#is(PINGED)) return link.destroy();
     if (quiet < ping) return this.#connection.arm(ping - quiet);
-    this.#pinged = true;
+    this.#flags |= PINGED;
     this.#session.sendControl(PING, "");
     this.#connection.arm(pong);
   }
@@ -182,11 +207,10 @@ export class RoleWs implements Role, SessionHandler {
   // ── The session ──────────────────────────────────────────────────────────────────────────────────────────
 
   onMessage(buffer: Buffer, start: number, end: number, room: number): void {
-    if (this.#deaf) return;
+    if (this.#is(DEAF)) return;
     const connection = this.#connection;
-    const { stats } = connection;
-    stats.bytesReceived += end - start;
-    if (this.#session.final) stats.messagesReceived++;
+    connection.bytesReceived += end - start;
+    if (this.#session.final) connection.messagesReceived++;
     const view = start === end ? NOTHING : buffer.subarray(start, end);
     lend(view, buffer, start, room);
     connection.call(RECEIVE, view, end - start);
@@ -194,37 +218,37 @@ export class RoleWs implements Role, SessionHandler {
   }
 
   onPong(buffer: Buffer, start: number, end: number): void {
-    if (!this.#deaf) this.#connection.call(RECEIVE_PONG, buffer.subarray(start, end), end - start);
+    if (!this.#is(DEAF)) this.#connection.call(RECEIVE_PONG, buffer.subarray(start, end), end - start);
   }
 
   onPeerClose(code: number, reason: string): boolean {
     const info: CloseInfo = { code, reason, wasClean: true };
     if (this.#connection.call(WS_PEER_INITIATED_CLOSE, info, 0)) return true;
-    return !this.#dropped;
+    return !this.#is(DROPPED);
   }
 
   onOver(code: number, reason: string, wasClean: boolean): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.#is(ENDED)) return;
+    this.#flags |= ENDED;
     const connection = this.#connection;
     connection.forget();
     connection.link.end();
     connection.arm(this.#timeouts.close);
     this.#kept = null;
-    if (this.#held) connection.link.resume();
-    if (!this.#established) return;
+    if (this.#is(HELD)) connection.link.resume();
+    if (!this.#is(TOLD)) return;
     connection.later(() => connection.ask(CLOSED, { code, reason, wasClean } satisfies CloseInfo, 0));
   }
 
   // ── Outcomes of callbacks ────────────────────────────────────────────────────────────────────────────────
 
   refused(reason: number, outcome: Outcome): void {
-    if (this.#ended) return;
-    this.#deaf = true;
+    if (this.#is(ENDED)) return;
+    this.#flags |= DEAF;
     if (outcome === THREW) return this.#session.fail(FAILURES.callback);
-    const chosen = this.#connection.takeCloseReason();
-    if (reason === WS_PEER_INITIATED_CLOSE) this.#dropped = true;
-    else this.close(chosen.code === 0 ? undefined : chosen.code, chosen.reason);
+    const closing = this.#connection.takeClosing();
+    if (reason === WS_PEER_INITIATED_CLOSE) this.#flags |= DROPPED;
+    else this.close(closing?.code, closing?.reason ?? "");
   }
 
   settled(): void {}

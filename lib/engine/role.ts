@@ -41,6 +41,8 @@ export interface Role extends LinkHandler {
   write(data: string | Uint8Array, mode: number): number;
   rxFlowControl(enable: boolean): void;
   close(code: number | undefined, reason: string): void;
+  /** Drops the connection; nothing more is told but its end. */
+  terminate(): void;
   /** Bytes that wait for the peer. */
   readonly bufferedAmount: number;
   /** The payload that is being told. */

@@ -23,7 +23,11 @@ export type Refuse = (status: number, message: string, headers: OutgoingHeaders)
  *
  * Returns what waits for the filter's promise; null when all is decided already.
  */
-export function beginUpgrade(connection: Connection, head: RequestHead, refuse: Refuse): Upgrade | null {
+export function beginUpgrade(
+  connection: Connection,
+  head: RequestHead,
+  refuse: Refuse,
+): PendingUpgrade | null {
   const { host } = connection;
   const offer = checkUpgrade(head);
   if (!offer.ok) {
@@ -65,10 +69,10 @@ function filter(
   bound: BoundProtocol,
   offer: UpgradeOffer,
   refuse: Refuse,
-): Upgrade | null {
+): PendingUpgrade | null {
   connection.bound = bound;
   connection.user = makeUser(bound.protocol, connection.host.logger);
-  const upgrade = new Upgrade(connection, offer, refuse);
+  const upgrade = new PendingUpgrade(connection, offer, refuse);
   const outcome =
     connection.user === NO_USER
       ? THREW
@@ -80,7 +84,7 @@ function filter(
 }
 
 /** An upgrade whose filter is being waited for. */
-export class Upgrade {
+export class PendingUpgrade {
   readonly #connection: Connection;
   readonly #offer: UpgradeOffer;
   readonly #refuse: Refuse;

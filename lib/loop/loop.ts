@@ -56,10 +56,6 @@ export interface Link extends Outlet {
   readonly secure: boolean;
   /** The descriptor's number, -1 where the loop does not know one or the link is gone. */
   readonly fd: number;
-  /** Bytes that were accepted and that the kernel has not taken yet, what stands in the block included. */
-  readonly queued: number;
-  /** True while the kernel has refused bytes of this link: there is a queue behind the block. */
-  readonly choked: boolean;
   /** False as soon as `end` or `destroy` was called or the link is gone; what is sent then is dropped. */
   readonly writable: boolean;
   /**

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { isToken, splitList } from "../http/tokens.ts";
 
 /** What the check needs of a request head; `http/request-head.ts` has it. */
 export interface UpgradeHead {
@@ -6,7 +7,8 @@ export interface UpgradeHead {
   readonly httpMinor: number;
   /** How the body is delimited, "none" without one. */
   readonly body: string;
-  readonly upgradeAsked: boolean;
+  /** What an upgrade is asked to, in lower case; empty when none is asked for. */
+  readonly upgradeTokens: readonly string[];
   get(name: string): string | undefined;
   count(name: string): number;
 }
@@ -45,21 +47,10 @@ const REFUSALS = {
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /** 22 digits and two pads; the last digit holds two bits only, the other four are zero. */
 const KEY = /^[+/0-9A-Za-z]{21}[AQgw]==$/;
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** True when a request asks for a WebSocket, rightly or wrongly; anything else is ordinary HTTP. */
 export function asksForWebSocket(head: UpgradeHead): boolean {
-  if (!head.upgradeAsked) return false;
-  const upgrade = head.get("upgrade");
-  if (upgrade === undefined) return false;
-  return upgrade.length === 9 ? upgrade.toLowerCase() === "websocket" : listHas(upgrade, "websocket");
-}
-
-function listHas(list: string, token: string): boolean {
-  return list
-    .toLowerCase()
-    .split(",")
-    .some((item) => item.trim() === token);
+  return head.upgradeTokens.includes("websocket");
 }
 
 /** Checks all that RFC 6455 section 4.2.1 asks of the client's request; Host was checked as the head was parsed. */
@@ -81,14 +72,14 @@ const NONE: readonly string[] = Object.freeze([]);
 /** The sub-protocols of a header's value, none for no header; null when it is not a list of different tokens. */
 export function parseProtocols(value: string | undefined): readonly string[] | null {
   if (value === undefined) return NONE;
-  const names = value.split(",").map((name) => name.trim());
-  if (!names.every((name) => TOKEN.test(name))) return null;
+  const names = splitList(value);
+  if (!names.every((name) => isToken(name))) return null;
   return new Set(names).size === names.length ? names : null;
 }
 
 /** True for a name that can stand in Sec-WebSocket-Protocol (RFC 9110 section 5.6.2). */
 export function isProtocolName(name: string): boolean {
-  return TOKEN.test(name);
+  return isToken(name);
 }
 
 /** The value of Sec-WebSocket-Accept for a key (section 4.2.2). */

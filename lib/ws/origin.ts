@@ -1,16 +1,16 @@
+/** scheme `://` host, and perhaps a port. URL would make an origin of much else: blanks, backslashes, an empty path. */
+const SHAPE = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\\\s]+$/i;
+
 /** An origin (RFC 6454) in the one form that can be compared; null for what is none, `"null"` itself included. */
 export function normalOrigin(origin: string): string | null {
+  if (!SHAPE.test(origin)) return null;
   let url: URL;
   try {
     url = new URL(origin);
   } catch {
     return null;
   }
-  // An origin has nothing behind its port; URL writes host and scheme in lower case and drops a default port.
-  const bare = url.pathname === "/" || url.pathname === "";
-  if (!bare || url.search !== "" || url.hash !== "" || url.username !== "" || url.password !== "")
-    return null;
-  if (origin.endsWith("/") || url.host === "") return null;
+  // URL writes scheme and host in lower case and drops a default port.
   return `${url.protocol}//${url.host}`;
 }
 

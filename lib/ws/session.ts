@@ -1,10 +1,8 @@
 import { codedError } from "../base/errors.ts";
 import type { Outlet } from "../base/outlet.ts";
-import { checkUtf8, UTF8_BOUNDARY, UTF8_INVALID } from "../base/utf8.ts";
-import { Assembly, HEADROOM } from "./assembly.ts";
+import { checkUtf8, UTF8_BOUNDARY } from "../base/utf8.ts";
 import {
   ABNORMAL,
-  BINARY,
   CLOSE,
   CONTINUATION,
   FAILURES,
@@ -17,7 +15,7 @@ import {
   TEXT,
 } from "./codes.ts";
 import { FIN, sendFrame, sendMaskedFrame } from "./frame.ts";
-import { type FrameLimits, FrameParser, type FrameSink } from "./parser.ts";
+import { type ReceiveLimits, Receiver, type ReceiverOwner } from "./receiver.ts";
 
 /** What a session tells. Ranges of bytes are lent until the call returns. */
 export interface SessionHandler {
@@ -37,9 +35,9 @@ export interface SessionHandler {
 }
 
 /** What bounds a session; one frozen object for all sessions of a protocol. */
-export interface SessionLimits extends FrameLimits {
-  /** One `onMessage` for each message. */
-  readonly wholeMessages: boolean;
+export interface SessionLimits extends ReceiveLimits {
+  /** Bytes that may wait for a peer before it is given up. */
+  readonly maxBufferedBytes: number;
 }
 
 /** Bytes of pongs that may wait for a peer that reads none of them. */
@@ -61,30 +59,24 @@ const OVER = 2;
  * Everything after the handshake, for either role, over any outlet: messages, pings, closing, failing
  * (RFC 6455 sections 5 to 7). Bytes in through `receive`, bytes out through the outlet; no socket, no clock.
  */
-export class Session implements FrameSink {
-  /** Of what `onMessage` tells: binary or text, first and last piece of its message. */
-  binary = false;
-  first = true;
-  final = false;
-  limits: SessionLimits;
-
+export class Session implements ReceiverOwner {
   readonly #outlet: Outlet;
   readonly #handler: SessionHandler;
-  readonly #parser: FrameParser;
+  readonly #limits: SessionLimits;
   #state = OPEN;
   /** Inside a message that `send` began with fin = false. */
   #sending = false;
-  #utf8 = UTF8_BOUNDARY;
-  #assembly: Assembly | null = null;
-  /** From where on bytes of the buffer being fed belong to nobody any more. */
-  #freeFrom = 0;
+  #held = false;
   #unreadPongs = 0;
+  /** Bytes that were queued at the last ping. */
+  #queuedThen = 0;
+  /** There only while a message is in progress. */
+  #receiver: Receiver | null = null;
 
   constructor(outlet: Outlet, handler: SessionHandler, limits: SessionLimits) {
     this.#outlet = outlet;
     this.#handler = handler;
-    this.limits = limits;
-    this.#parser = new FrameParser(this, limits);
+    this.#limits = limits;
   }
 
   /** True until a Close was sent or the session is over: messages may be sent. */
@@ -96,20 +88,40 @@ export class Session implements FrameSink {
     return this.#state === OVER;
   }
 
-  /** Bytes of the current frame that are still to come. */
+  // Of what `onMessage` tells: bytes of its frame still to come, first and last piece of its message, binary or text.
   get remaining(): number {
-    return this.limits.wholeMessages ? 0 : this.#parser.remaining;
+    return this.#receiver === null ? 0 : this.#receiver.remaining;
+  }
+  get first(): boolean {
+    return this.#receiver === null || this.#receiver.first;
+  }
+  get final(): boolean {
+    return this.#receiver === null || this.#receiver.final;
+  }
+  get binary(): boolean {
+    return this.#receiver?.binary === true;
   }
 
   /** Takes bytes, which are unmasked in place, and returns the offset behind the last one taken; see `hold`. */
   receive(buffer: Buffer, start: number, end: number): number {
-    this.#freeFrom = start;
-    return this.#parser.feed(buffer, start, end);
+    if (this.#state === OVER) return end;
+    if (this.#receiver === null) {
+      this.#receiver = Receiver.take(this, this.#limits);
+      this.#receiver.hold(this.#held);
+    }
+    const receiver = this.#receiver;
+    const taken = receiver.feed(buffer, start, end);
+    if (receiver.idle) {
+      this.#receiver = null;
+      receiver.release();
+    }
+    return taken;
   }
 
   /** Makes `receive` stop behind what is being told right now, or go on. */
   hold(held: boolean): void {
-    this.#parser.hold(held);
+    this.#held = held;
+    this.#receiver?.hold(held);
   }
 
   // ── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -154,7 +166,7 @@ export class Session implements FrameSink {
   }
 
   #frame(first: number, data: Uint8Array | string): number {
-    return this.limits.server
+    return this.#limits.server
       ? sendFrame(this.#outlet, first, data)
       : sendMaskedFrame(this.#outlet, first, data);
   }
@@ -166,49 +178,15 @@ export class Session implements FrameSink {
   #finish(code: number, reason: string, wasClean: boolean): void {
     if (this.#state === OVER) return;
     this.#state = OVER;
-    this.#parser.stop();
-    this.#assembly = null;
+    this.#receiver?.stop();
+    this.#receiver = null;
     this.#handler.onOver(code, reason, wasClean);
   }
 
-  // ── Receiving: the parser's sink ─────────────────────────────────────────────────────────────────────────
+  // ── Receiving: what the receiver tells ───────────────────────────────────────────────────────────────────
 
-  onDataFrame(): void {
-    const { opcode } = this.#parser;
-    if (opcode === CONTINUATION) return;
-    this.binary = opcode === BINARY;
-    this.first = true;
-    this.#utf8 = UTF8_BOUNDARY;
-  }
-
-  onPayload(buffer: Buffer, start: number, end: number): void {
-    const parser = this.#parser;
-    const final = parser.fin && parser.remaining === 0;
-    if (!this.binary && !this.#textGoesOn(buffer, start, end, final)) return this.fail(FAILURES.text);
-    if (!this.limits.wholeMessages) return this.#tell(buffer, start, end, final, start - this.#freeFrom);
-    if (final && this.#assembly === null) return this.#tell(buffer, start, end, true, start - this.#freeFrom);
-    this.#assembly ??= new Assembly(end - start + parser.remaining);
-    this.#assembly.append(buffer, start, end, parser.remaining);
-    if (final) this.#tellAssembled(this.#assembly);
-  }
-
-  #textGoesOn(buffer: Buffer, start: number, end: number, final: boolean): boolean {
-    this.#utf8 = checkUtf8(this.#utf8, buffer, start, end);
-    return this.#utf8 === UTF8_BOUNDARY || (this.#utf8 !== UTF8_INVALID && !final);
-  }
-
-  #tellAssembled(assembly: Assembly): void {
-    this.#assembly = null;
-    this.first = true;
-    this.#tell(assembly.buffer, HEADROOM, assembly.end, true, HEADROOM);
-    assembly.release();
-  }
-
-  #tell(buffer: Buffer, start: number, end: number, final: boolean, room: number): void {
-    this.final = final;
-    this.#freeFrom = end;
+  onMessage(buffer: Buffer, start: number, end: number, room: number): void {
     this.#handler.onMessage(buffer, start, end, room);
-    this.first = false;
   }
 
   onControl(opcode: number, buffer: Buffer, start: number, end: number): void {
@@ -220,9 +198,14 @@ export class Session implements FrameSink {
   /** Each ping gets its own pong, in order, as long as the peer takes them (section 5.5.3). */
   #answerPing(buffer: Buffer, start: number, end: number): void {
     if (this.#state !== OPEN) return;
-    if (this.#outlet.queued === 0) this.#unreadPongs = 0;
+    const { queued, choked } = this.#outlet;
+    // Less is queued than at the ping before, so the peer reads.
+    if (!choked || queued < this.#queuedThen) this.#unreadPongs = 0;
+    this.#queuedThen = queued;
     this.#unreadPongs += end - start + 2;
-    if (this.#unreadPongs > MAX_UNREAD_PONGS) return this.fail(FAILURES.unreadPongs);
+    if (this.#unreadPongs > MAX_UNREAD_PONGS || queued > this.#limits.maxBufferedBytes) {
+      return this.fail(FAILURES.unreadPongs);
+    }
     this.#frame(PONG | FIN, buffer.subarray(start, end));
   }
 
@@ -235,7 +218,7 @@ export class Session implements FrameSink {
       return this.fail(FAILURES.closeText);
     }
     const reason = size > 2 ? buffer.toString("utf8", start + 2, end) : "";
-    this.#parser.stop();
+    this.#receiver?.stop();
     let clean = true;
     if (this.#state === OPEN) {
       clean = this.#handler.onPeerClose(code, reason);

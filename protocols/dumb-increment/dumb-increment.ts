@@ -28,7 +28,7 @@ export const dumbIncrement: Protocol<Session> = {
   maxMessageSize: 1024,
   perSessionData: () => ({ number: 0, sent: 0 }),
 
-  callback(wsi, reason, user, input, _len) {
+  callback(wsi, reason, user, input) {
     switch (reason) {
       case CallbackReason.PROTOCOL_INIT:
         settings.set(wsi.context, readOptions(input));

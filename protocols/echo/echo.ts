@@ -6,7 +6,7 @@ import { CallbackReason, type Protocol, WriteProtocol, type Wsi } from "sluice";
  */
 export const echo: Protocol = {
   name: "echo",
-  callback(wsi, reason, _user, input, _len) {
+  callback(wsi, reason, _user, input) {
     switch (reason) {
       case CallbackReason.RECEIVE:
         wsi.write(input, modeOfPiece(wsi));

@@ -34,7 +34,7 @@ export const lwsMirror: Protocol<Session> = {
   maxMessageSize: MAX_MESSAGE_SIZE,
   perSessionData: () => ({}),
 
-  callback(wsi, reason, user, input, _len) {
+  callback(wsi, reason, user, input) {
     switch (reason) {
       case CallbackReason.PROTOCOL_INIT:
         roomsOf.set(wsi.context, new Rooms(readOptions(input)));

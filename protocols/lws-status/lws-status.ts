@@ -24,7 +24,7 @@ export const lwsStatus: Protocol<Session> = {
   name: "lws-status",
   perSessionData: () => ({ seen: -1 }),
 
-  callback(wsi, reason, user, input, _len) {
+  callback(wsi, reason, user, input) {
     switch (reason) {
       case CallbackReason.PROTOCOL_INIT:
         boards.set(wsi.context, new Board(wsi.context, readOptions(input).maxSessions));

@@ -54,9 +54,9 @@ export class Connection extends EventTarget {
     this.#socket?.close(code, reason);
   }
 
-  /** Sends when it is open. False when it is not. */
+  /** Sends when it is open. False when it is not, or is closing already. */
   send(data) {
-    if (this.state !== "open") return false;
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(data);
     return true;
   }

@@ -1,20 +1,37 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { on, once } from "node:events";
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { setImmediate as nextRound } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { certificate, temporaryFolder } from "../support/server.ts";
 
 const checkout = fileURLToPath(new URL("../../", import.meta.url));
 const run = promisify(execFile);
 
-/** Documents whose examples are compiled; each block that can be is marked `<!-- example: name -->`. */
+/** Documents whose examples are run or compiled; each of them is marked `<!-- example: name -->`. */
 const documents = ["README.md", "docs/porting-from-libwebsockets.md"];
+const linking = [
+  ...documents,
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "docs/design.md",
+  "docs/options.md",
+  "docs/security.md",
+];
 
 interface Example {
   document: string;
@@ -23,7 +40,7 @@ interface Example {
 }
 
 const examples = documents.flatMap(examplesOf);
-const folder = temporaryFolder();
+const folder = mkdtempSync(join(tmpdir(), "sluice-readme-"));
 const running = new Set<ChildProcess>();
 
 function examplesOf(document: string): Example[] {
@@ -46,8 +63,8 @@ beforeAll(() => {
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
   mkdirSync(join(folder, "www"));
   writeFileSync(join(folder, "www/index.html"), "<p>a file\n");
-  cpSync(certificate.cert, join(folder, "cert.pem"));
-  cpSync(certificate.key, join(folder, "key.pem"));
+  for (const name of ["cert.pem", "key.pem"])
+    cpSync(join(checkout, "test/support", name), join(folder, name));
 });
 
 afterEach(async () => {
@@ -57,6 +74,8 @@ afterEach(async () => {
   }
   running.clear();
 });
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -147,6 +166,13 @@ describe("the examples of the documents", () => {
       expect(examplesOf(document).length, document).toBe(blocks.length);
     }
     expect(new Set(examples.map(({ name }) => name)).size).toBe(examples.length);
+  });
+
+  test.each(linking)("every link of %s to this repository leads somewhere", (document) => {
+    const text = readFileSync(join(checkout, document), "utf8");
+    const targets = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map((match) => match[1]);
+    const missing = targets.filter((target) => !existsSync(join(checkout, dirname(document), target)));
+    expect(missing).toEqual([]);
   });
 
   test("all of them compile, strictly", { timeout: 60_000 }, async () => {

@@ -116,7 +116,7 @@ describeLoops("exhaustion and long lives", (loop) => {
   });
 
   it.runIf(speaksTls(loop))("row 82: a TLS connection without a ClientHello is closed", async () => {
-    const server = await start({ ssl: certificate, timeouts: { head: 50 } });
+    const server = await start({ ssl: certificate, timeouts: { head: 1000 } });
     const peer = await server.connect({ tls: false });
     await peer.closed();
     expect((await server.open()).reply?.status).toBe(101);

@@ -1,13 +1,6 @@
 import { expect, it } from "vitest";
 import { CallbackReason, WriteProtocol, type Wsi } from "../../lib/index.ts";
-import {
-  closeFrame,
-  httpRequest,
-  parseFrames,
-  pingFrame,
-  textFrame,
-  upgradeRequest,
-} from "../support/frames.ts";
+import { closeFrame, httpRequest, textFrame, upgradeRequest } from "../support/frames.ts";
 import { rounds } from "../support/raw.ts";
 import {
   describeLoops,
@@ -234,6 +227,52 @@ describeLoops("the life of a context and its connections", (loop) => {
     expect(server.all("TIMER").map((note) => note.wsi)).toEqual([replaced.wsi, last.wsi]);
   });
 
+  it("may set its timer again within TIMER", async () => {
+    let left = 3;
+    const server = await start({ on: { TIMER: (wsi) => (--left > 0 ? wsi.setTimer(1) : undefined) } });
+    const { wsi } = await server.pair();
+    wsi.setTimer(1);
+    await server.nth("TIMER", 3);
+  });
+
+  it("lists the open sessions of all protocols", async () => {
+    const [a, b] = ["a", "b"].map((name) => new Recorder({}, { name }));
+    const server = await start({ protocols: [a.protocol, b.protocol] });
+    await server.connect();
+    const peer = await server.open();
+    await server.open({ headers: { "Sec-WebSocket-Protocol": "b" } });
+    const wsis = [(await a.nth("ESTABLISHED")).wsi, (await b.nth("ESTABLISHED")).wsi];
+    expect(new Set(server.context.sessions())).toEqual(new Set(wsis));
+    await peer.drop();
+    await a.nth("CLOSED");
+    expect([...server.context.sessions()]).toEqual([wsis[1]]);
+  });
+
+  it("ends with CLOSED_HTTP when the peer leaves while its upgrade is decided", async () => {
+    let accept = (_value: number) => {};
+    const decided = new Promise<number>((resolve) => {
+      accept = resolve;
+    });
+    const server = await start({ on: { FILTER_PROTOCOL_CONNECTION: () => decided } });
+    const peer = await server.connect();
+    peer.send(upgradeRequest());
+    await server.nth("FILTER_PROTOCOL_CONNECTION");
+    await peer.drop();
+    await server.nth("CLOSED_HTTP");
+    accept(0);
+    await rounds(10);
+    expect(server.names().at(-1)).toBe("CLOSED_HTTP");
+  });
+
+  it("takes an upgrade behind a request on the same connection", async () => {
+    const server = await start();
+    const peer = await server.connect();
+    peer.send(httpRequest(), upgradeRequest(), textFrame("third"));
+    expect((await peer.response()).status).toBe(200);
+    expect((await peer.response()).status).toBe(101);
+    expect(String((await server.nth("RECEIVE")).input)).toBe("third");
+  });
+
   it("calls reasons of the user's own for every session of the protocol and no other", async () => {
     const [a, b] = ["a", "b"].map((name) => new Recorder({}, { name }));
     const server = await start({ protocols: [a.protocol, b.protocol] });
@@ -258,94 +297,6 @@ describeLoops("the life of a context and its connections", (loop) => {
     expect(wsi.context).toBe(server.context);
     expect(wsi.getProtocol()).toBe(b.protocol);
     expect(user).toBeUndefined();
-  });
-
-  it("closes with the code and text of closeReason after a nonzero return", async () => {
-    const server = await start({
-      on: {
-        RECEIVE(wsi) {
-          wsi.closeReason(4001, "enough");
-          return -1;
-        },
-      },
-    });
-    const peer = await server.open();
-    peer.send(textFrame("x"));
-    expect(await peer.close()).toEqual({ code: 4001, reason: "enough" });
-    peer.send(closeFrame(4001, "enough"));
-    expect((await server.nth("CLOSED")).input).toEqual({ code: 4001, reason: "enough", wasClean: true });
-  });
-
-  it("forgets a closeReason that its own callback did not return nonzero with", async () => {
-    const server = await start({
-      on: {
-        RECEIVE(wsi, input) {
-          if (String(input) === "close") return 1;
-          return wsi.closeReason(4001, "of another callback");
-        },
-      },
-    });
-    const peer = await server.open();
-    peer.send(textFrame("x"), textFrame("close"));
-    expect(await peer.close()).toEqual({ code: 1005, reason: "" });
-  });
-
-  it("closes with an empty Close after a nonzero return without closeReason", async () => {
-    const server = await start({ on: { RECEIVE: () => 1 } });
-    const peer = await server.open();
-    peer.send(textFrame("x"));
-    expect(await peer.close()).toEqual({ code: 1005, reason: "" });
-  });
-
-  it("answers the peer's Close when WS_PEER_INITIATED_CLOSE returns zero", async () => {
-    const server = await start();
-    const peer = await server.open();
-    peer.send(closeFrame(3500, "bye"));
-    expect(await peer.close()).toMatchObject({ code: 3500 });
-    expect((await server.nth("WS_PEER_INITIATED_CLOSE")).input).toMatchObject({ code: 3500, reason: "bye" });
-  });
-
-  it("drops the connection without an answer when it returns nonzero", async () => {
-    const server = await start({ on: { WS_PEER_INITIATED_CLOSE: () => 1 } });
-    const peer = await server.open();
-    peer.send(closeFrame(1000));
-    expect(await peer.closed()).toHaveLength(0);
-    expect((await server.nth("CLOSED")).input).toMatchObject({ code: 1000, wasClean: false });
-  });
-
-  it("lets WS_PEER_INITIATED_CLOSE write before the answer", async () => {
-    const server = await start({
-      on: { WS_PEER_INITIATED_CLOSE: (wsi) => void wsi.write("last words", WriteProtocol.TEXT) },
-    });
-    const peer = await server.open();
-    peer.send(closeFrame(1000));
-    const frames = parseFrames(await peer.closed());
-    expect(frames.map((each) => each.opcode)).toEqual([1, 8]);
-  });
-
-  it("tells in CLOSED how each session ended", async () => {
-    const server = await start({ timeouts: { close: 50 } });
-    const ended = async (how: (pair: Awaited<ReturnType<TestServer["pair"]>>) => unknown) => {
-      const count = server.all("CLOSED").length;
-      await how(await server.pair());
-      return (await server.nth("CLOSED", count + 1)).input;
-    };
-    const dropped = { code: 1006, reason: "", wasClean: false };
-    const closing = (answer: Uint8Array) =>
-      ended(async ({ peer, wsi }) => {
-        wsi.close(4000, "done");
-        expect(await peer.close()).toEqual({ code: 4000, reason: "done" });
-        peer.send(answer);
-      });
-    expect(await closing(closeFrame(4000, "ok"))).toEqual({ code: 4000, reason: "ok", wasClean: true });
-    expect(await closing(closeFrame())).toEqual({ code: 1005, reason: "", wasClean: true });
-    expect(await closing(pingFrame())).toEqual(dropped);
-    expect(await ended(({ peer }) => peer.send(closeFrame(1000, "bye")))).toMatchObject({ reason: "bye" });
-    expect(await ended(({ peer }) => peer.end())).toEqual(dropped);
-    expect(await ended(({ peer }) => peer.abort())).toEqual(dropped);
-    expect(await ended(({ wsi }) => wsi.terminate())).toEqual(dropped);
-    const failed = await ended(({ peer }) => peer.send(textFrame("x", { masked: false })));
-    expect(failed).toMatchObject({ code: 1002, wasClean: false });
   });
 
   it("is harmless to use after CLOSED", async () => {

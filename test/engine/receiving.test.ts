@@ -217,7 +217,20 @@ describeLoops("receiving", (loop) => {
     for (const text of texts) expect(await peer.text()).toBe(text);
   });
 
-  it("ends with the session: nothing comes after close() in the same read", async () => {
+  it("is counted in stats, both ways, by messages and bytes of payload", async () => {
+    const server = await start({ protocol: { rxBufferSize: 2 } });
+    const { peer, wsi } = await server.pair();
+    peer.send(textFrame("abc", { fin: false }), pingFrame("p"), moreFrame("de"), binaryFrame("f"));
+    await server.until(() => server.received().join("") === "abcdef");
+    wsi.write("é", WriteProtocol.TEXT | WriteProtocol.NO_FIN);
+    wsi.write("x", WriteProtocol.CONTINUATION);
+    wsi.ping("ping");
+    expect(wsi.stats).toMatchObject({ bytesReceived: 6, messagesReceived: 2, bytesSent: 3, messagesSent: 1 });
+    expect(wsi.stats.since).toBeLessThanOrEqual(Date.now());
+    expect(wsi.stats.since).toBeGreaterThan(Date.now() - 60_000);
+  });
+
+  it("ends with the session: nothing comes after terminate() in the same read", async () => {
     const server = await start({ on: { RECEIVE: (wsi) => wsi.terminate() } });
     const peer = await server.open();
     peer.send(textFrame("a"), textFrame("b"), textFrame("c"));

@@ -9,7 +9,8 @@ let context: Context;
 let running: Promise<void>;
 
 beforeEach(async () => {
-  const protocols: Protocol[] = [dumbIncrement, lwsMirror, lwsStatus, echo];
+  const impatient = { ...lwsMirror, options: { cutAfter: 200 } };
+  const protocols: Protocol[] = [dumbIncrement, impatient, lwsStatus, echo];
   context = await createContext({ port: ANY_PORT, host: "127.0.0.1", protocols });
   running = context.run();
 });
@@ -106,6 +107,20 @@ describe("lws-mirror, served", () => {
     for (let i = 0; i < 400; i += 1) sender.socket.send(`${i} ${message}`);
     const got = await reader.got(400);
     expect(got.map((text) => Number.parseInt(text, 10))).toEqual(Array.from({ length: 400 }, (_, i) => i));
+  });
+
+  it("cuts a reader that keeps the others waiting, and goes on with them", async () => {
+    const [sender, slow] = [
+      await Client.open("lws-mirror-protocol"),
+      await Client.open("lws-mirror-protocol"),
+    ];
+    slow.socket.pause();
+    const message = "x".repeat(60_000);
+    for (let i = 0; i < 800; i += 1) sender.socket.send(`${i} ${message}`);
+    expect(await sender.got(800)).toHaveLength(800);
+    expect([...context.sessions()]).toHaveLength(1);
+    slow.socket.resume();
+    expect((await once(slow.socket, "close"))[0]).toBe(1006);
   });
 
   it("refuses a name that is too long with 400", async () => {

@@ -24,6 +24,8 @@ export function spelled(bytes: Uint8Array): string {
  * ```
  */
 export class MemoryOutlet implements Outlet {
+  /** Set by a test: the taker refuses bytes. What is sent waits until it is taken either way. */
+  choked = false;
   /** How often bytes came through `commit`, and through `send`. */
   commits = 0;
   sends = 0;

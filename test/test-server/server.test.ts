@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { main } from "../../test-server/server.ts";
+import { makeCertificate } from "./certificate.ts";
 import { ServerProcess } from "./server-process.ts";
 
 let running: ServerProcess[] = [];
@@ -119,12 +120,7 @@ describe("the test server", () => {
   });
 
   it("speaks TLS with --ssl", async () => {
-    const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
-    const subject = ["-subj", "/CN=localhost", "-out", cert, "-keyout", key];
-    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
-    execFileSync("openssl", ["req", "-x509", ...curve, "-nodes", "-days", "30", ...subject], {
-      stdio: "ignore",
-    });
+    const { cert, key } = makeCertificate(folder);
     const { url } = await start("--ssl", "--cert", cert, "--key", key);
     expect(url).toMatch(/^https:/);
     const socket = await open(url, "echo");

@@ -6,6 +6,7 @@ import type { TimerQueue } from "../../base/timers.ts";
 import type { ConnectOptions, Listener, ListenOptions, Loop, OnLink, Task } from "../loop.ts";
 import { type ConnectHost, Connector } from "./connect.ts";
 import { Cork } from "./cork.ts";
+import { Gate } from "./gate.ts";
 import { EPOLLIN, type Libc, loadLibc } from "./libc.ts";
 import { EpollLink, HEADROOM, type LinkHost } from "./link.ts";
 import { Acceptor, addressesToBind, openListener } from "./listen.ts";
@@ -16,8 +17,6 @@ import { type StreamHost, Streams } from "./streams.ts";
 
 /** What one recv takes at most. */
 const RECEIVE_SIZE = 512 * 1024;
-/** Turns in a row before Node's own loop gets its share: often the answer to the first is there already. */
-const TURNS_IN_A_ROW = 2;
 /** The longest epoll_wait: its timeout is an int. */
 const MAX_WAIT = 2 ** 31 - 1;
 
@@ -30,13 +29,6 @@ const MAX_WAIT = 2 ** 31 - 1;
  */
 export function createEpollLoop(logger: Logger = quietLogger): Loop {
   return new EpollLoop(loadLibc(), logger);
-}
-
-/** A `service` call that waits. */
-interface Waiter {
-  until: number;
-  woken: boolean;
-  resolve(serviced: number): void;
 }
 
 class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
@@ -58,8 +50,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   #streams: Streams | undefined;
   /** Events of streams since the last turn. */
   #servedBetween = 0;
-  #waiter: Waiter | undefined;
-  #endRun: (() => void) | undefined;
+  readonly #gate = new Gate();
   #woken = false;
   #closing: Promise<void> | undefined;
 
@@ -67,7 +58,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
     this.libc = libc;
     this.logger = logger;
     this.timers = new WatchedTimers((deadline) => {
-      if (this.#open && !this.#inTurn) this.#pump!.wakeAt(deadline);
+      if (this.#gate.open && !this.#inTurn) this.#pump!.wakeAt(deadline);
     });
     this.cork = new Cork(() => this.flushLater());
     this.pollset = new Pollset(libc);
@@ -78,10 +69,18 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
 
   async listen(options: ListenOptions, onLink: OnLink): Promise<Listener> {
     this.#refuseClosed();
-    if (options.tls !== undefined) return this.#useStreams().listen(options, onLink);
+    if (options.tls !== undefined) return this.#listenSecurely(options, onLink);
     const addresses = await addressesToBind(options);
     this.#refuseClosed();
     return openListener(this, addresses, options, onLink);
+  }
+
+  /** TLS is Node's, on its streams. */
+  async #listenSecurely(options: ListenOptions, onLink: OnLink): Promise<Listener> {
+    const listener = await this.#useStreams().listen(options, onLink);
+    if (this.#closing !== undefined) await listener.close();
+    this.#refuseClosed();
+    return listener;
   }
 
   connect(options: ConnectOptions, onLink: OnLink, onError: (error: Error) => void): () => void {
@@ -210,7 +209,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   }
 
   enterTurn(): boolean {
-    if (this.#inTurn || !this.#open) return false;
+    if (this.#inTurn || !this.#gate.open) return false;
     this.#inTurn = true;
     this.touch();
     return true;
@@ -220,7 +219,8 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
     this.#flush();
     this.#inTurn = false;
     this.#servedBetween++;
-    if (this.#waiter !== undefined || this.#hasNotes) this.#pump!.turnSoon();
+    this.#pump!.wakeAt(this.timers.next());
+    if (this.#gate.waiting || this.#hasNotes) this.#pump!.turnSoon();
   }
 
   touch(): number {
@@ -230,66 +230,42 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
 
   // --- inside Node's loop -----------------------------------------------------------------------------------
 
-  get #open(): boolean {
-    return this.#waiter !== undefined || this.#endRun !== undefined;
-  }
-
   async service(timeoutMs: number): Promise<number> {
     this.#refuseClosed();
     this.#refuseBusy();
-    const pump = this.#pumped();
-    const until = timeoutMs < 0 ? Number.POSITIVE_INFINITY : monotonicMs() + timeoutMs;
-    return new Promise((resolve) => {
-      this.#waiter = { until, woken: timeoutMs === 0, resolve };
-      pump.turnSoon();
-    });
+    this.#pumped().turnSoon();
+    return this.#gate.service(timeoutMs);
   }
 
   async run(): Promise<void> {
     if (this.#closing !== undefined) return;
     this.#refuseBusy();
-    const pump = this.#pumped();
-    return new Promise((resolve) => {
-      this.#endRun = resolve;
-      pump.turnSoon();
-    });
+    this.#pumped().turnSoon();
+    return this.#gate.run();
   }
 
   #pumped(): Pump {
-    this.#pump ??= new Pump(this.libc, this.pollset.fd, () => this.#pumpTurns());
+    this.#pump ??= new Pump(this.libc, this.pollset.fd, () => this.#pumpTurn());
     return this.#pump;
   }
 
-  #pumpTurns(): void {
+  #pumpTurn(): void {
     const pump = this.#pump!;
-    if (!this.#open) {
+    if (!this.#gate.open) {
       pump.ignore();
       return;
     }
-    let served = this.#servedBetween;
+    const served = this.#servedBetween + this.#turn(0);
     this.#servedBetween = 0;
-    for (let i = 0; i < TURNS_IN_A_ROW; i++) {
-      const more = this.#turn(0);
-      if (more === 0) break;
-      served += more;
-    }
-    if (this.#endsWait(served)) pump.pause();
+    if (this.#gate.endWait(served)) pump.pause();
     else if (this.#hasNotes) pump.turnSoon();
     else this.#rest(pump);
   }
 
   #rest(pump: Pump): void {
-    const deadline = Math.min(this.timers.next(), this.#waiter?.until ?? Number.POSITIVE_INFINITY);
+    this.pollset.apply();
+    const deadline = Math.min(this.timers.next(), this.#gate.until);
     pump.rest(deadline, this.pollset.size > 0);
-  }
-
-  #endsWait(served: number): boolean {
-    const waiter = this.#waiter;
-    if (waiter === undefined) return false;
-    if (served === 0 && !waiter.woken && monotonicMs() < waiter.until) return false;
-    this.#waiter = undefined;
-    waiter.resolve(served);
-    return true;
   }
 
   get #hasNotes(): boolean {
@@ -298,14 +274,13 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
 
   /** Something waits for a turn that nobody outside would wake us for. */
   poke(): void {
-    if (!this.#inTurn && this.#open) this.#pump!.turnSoon();
+    if (!this.#inTurn && this.#gate.open) this.#pump!.turnSoon();
   }
 
   wake(): void {
     this.#woken = true;
-    if (this.#waiter === undefined) return;
-    this.#waiter.woken = true;
-    this.#pump!.turnSoon();
+    this.#gate.wake();
+    if (this.#gate.waiting) this.#pump!.turnSoon();
   }
 
   // --- with the thread to itself ----------------------------------------------------------------------------
@@ -330,7 +305,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   }
 
   #refuseBusy(): void {
-    if (this.#inTurn || this.#open) throw codedError("EBUSY", "the loop is being serviced already");
+    if (this.#inTurn || this.#gate.open) throw codedError("EBUSY", "the loop is being serviced already");
   }
 
   #refuseClosed(): void {
@@ -347,23 +322,34 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   async #close(): Promise<void> {
     // Not from within the handler that may have called this.
     await null;
-    const canceled = codedError("ECANCELED", "the loop was closed");
-    for (const connector of this.connectors) this.soon({ runSoon: () => connector.fail(canceled) });
+    this.#giveUpConnecting();
     for (const source of this.pollset.all()) {
       if (source instanceof EpollLink) source.destroy();
       else if (source instanceof Acceptor) source.release();
     }
     await this.#streams?.close();
-    let served = 0;
-    for (;;) {
-      while (this.#hasNotes) served += this.#turn(0);
-      if (this.#streams === undefined || this.#streams.size === 0) break;
+    let served = this.#turn(0);
+    while (this.#streams !== undefined && this.#streams.size > 0) {
       await new Promise((resolve) => setImmediate(resolve));
+      served += this.#turn(0);
     }
-    this.#waiter?.resolve(served);
-    this.#endRun?.();
-    this.#waiter = this.#endRun = undefined;
+    // What the last handlers noted. No more: a task may put itself off for ever.
+    served += this.#turn(0);
+    this.#gate.shut(served);
     await this.#pump?.close();
     this.pollset.destroy();
+  }
+
+  #giveUpConnecting(): void {
+    const canceled = codedError("ECANCELED", "the loop was closed");
+    this.#inTurn = true;
+    for (const connector of this.connectors) {
+      try {
+        connector.fail(canceled);
+      } catch (thrown) {
+        this.#threw(undefined, thrown);
+      }
+    }
+    this.#inTurn = false;
   }
 }

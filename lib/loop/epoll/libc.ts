@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { constants, endianness } from "node:os";
 import { getSystemErrorName } from "node:util";
 import { isMainThread } from "node:worker_threads";
+import type { LibraryHandle } from "koffi";
 import { type CodedError, codedError, errorCode } from "../../base/errors.ts";
 
 /*
@@ -135,7 +136,7 @@ function bindAll(koffi: Koffi): Libc {
     // The process itself: libc is in it, and the node executable exports libuv to native addons.
     const library = koffi.load(null);
     const call = (definition: string): Call => library.func(definition) as Call;
-    return { ...bindSockets(koffi, call), ...bindEpoll(call), watch: bindWatch(koffi, call) };
+    return { ...bindSockets(koffi, call), ...bindEpoll(call), watch: bindWatch(koffi, library, call) };
   } catch (error) {
     throw unsupported(`a symbol is missing (${(error as Error).message})`, error);
   }
@@ -203,15 +204,16 @@ function bindEpoll(call: (definition: string) => Call) {
   };
 }
 
-function bindWatch(koffi: Koffi, call: (definition: string) => Call): Libc["watch"] {
-  const PollCallback = koffi.pointer(koffi.proto("void SluicePollCallback(void*, int, int)"));
-  const CloseCallback = koffi.pointer(koffi.proto("void SluiceCloseCallback(void*)"));
+function bindWatch(koffi: Koffi, library: LibraryHandle, call: (definition: string) => Call): Libc["watch"] {
+  // Without names, as those are the whole process's and a second copy of this module could not declare them again.
+  const PollCallback = koffi.pointer(koffi.proto("void", ["void*", "int", "int"]));
+  const CloseCallback = koffi.pointer(koffi.proto("void", ["void*"]));
   const defaultLoop = call("void* uv_default_loop()") as unknown as () => bigint;
   const handleSize = call("size_t uv_handle_size(int)");
   const init = call("int uv_poll_init(void*, void*, int)");
-  const start = call("int uv_poll_start(void*, int, SluicePollCallback*)");
+  const start = library.func("uv_poll_start", "int", ["void*", "int", PollCallback]) as Call;
   const stop = call("int uv_poll_stop(void*)");
-  const close = call("void uv_close(void*, SluiceCloseCallback*)");
+  const close = library.func("uv_close", "void", ["void*", CloseCallback]) as Call;
   const ref = call("void uv_ref(void*)");
   const unref = call("void uv_unref(void*)");
 

@@ -32,6 +32,8 @@ export interface LinkHost {
   readonly landing: Buffer;
   /** Makes a new receive buffer, after a handler gave the old one away. */
   renewReceived(): void;
+  /** Asks for a turn, unless one is going on. */
+  poke(): void;
   /** Has `link.drain()` called in the drain phase of this turn, or of the next one. */
   drainSoon(link: EpollLink): void;
   /** Has `handler.onClose(error)` called once the current call into the handler is over. */
@@ -305,6 +307,8 @@ export class EpollLink implements Link, Changing {
     if (this.fd < 0 || (this.#state & CHANGING) !== 0) return;
     this.#state |= CHANGING;
     this.#host.pollset.change(this);
+    // Outside of a turn nobody else would see to it that there is one.
+    this.#host.poke();
   }
 
   applyInterest(): void {

@@ -119,11 +119,16 @@ export class Pollset {
     this.#changes.push(source);
   }
 
-  /** Waits, -1 for as long as it takes, and returns the number of events. */
-  wait(timeoutMs: number): number {
+  /** Tells the kernel what changed. To be called before anybody waits for it, here or in Node's own loop. */
+  apply(): void {
     const changes = this.#changes;
     for (let i = 0; i < changes.length; i++) changes[i].applyInterest();
     if (changes.length > 0) changes.length = 0;
+  }
+
+  /** Waits, -1 for as long as it takes, and returns the number of events. */
+  wait(timeoutMs: number): number {
+    this.apply();
     const ready = this.#libc.epollWait(this.fd, this.#events, BATCH, timeoutMs);
     return Math.max(ready, 0);
   }

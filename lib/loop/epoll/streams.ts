@@ -44,6 +44,7 @@ export class Streams implements StreamLinkHost, StreamListenHost {
   #arrivals: { link: NodeLink; onLink: OnLink }[] = [];
   #noted: NodeLink[] = [];
   #wanting: NodeLink[] = [];
+  #closed = false;
 
   constructor(host: StreamHost) {
     this.#host = host;
@@ -73,7 +74,8 @@ export class Streams implements StreamLinkHost, StreamListenHost {
   }
 
   welcome(stream: Duplex, onLink: OnLink): void {
-    this.#arrive(stream, undefined, onLink);
+    if (this.#closed) stream.destroy();
+    else this.#arrive(stream, undefined, onLink);
   }
 
   #arrive(stream: Duplex, head: Uint8Array | undefined, onLink: OnLink): void {
@@ -157,6 +159,7 @@ export class Streams implements StreamLinkHost, StreamListenHost {
 
   /** Closes everything. The links are gone when `size` is 0, some turns later. */
   async close(): Promise<void> {
+    this.#closed = true;
     for (const arrival of this.#arrivals) arrival.onLink = () => null;
     const closed = [...this.#listeners].map((listener) => listener.close());
     for (const link of this.#links) link.destroy();

@@ -1,0 +1,159 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { BenchCase } from "./cases.ts";
+import type { LoadResult } from "./load/generate.ts";
+import { openFilesLimit, residentBytes } from "./proc.ts";
+import { freePort, LineProcess, LOAD_CORE, startServer } from "./processes.ts";
+import { type Figures, type Measured, medians, NO_FIGURES } from "./result.ts";
+import type { BenchServer } from "./servers.ts";
+
+const LOAD = fileURLToPath(new URL("./load/main.js", import.meta.url));
+/** Descriptors that server and generator need beside the connections. */
+const SPARE_DESCRIPTORS = 200;
+const SETTLE_MS = 500;
+
+export interface MacroOptions {
+  rounds: number;
+  seconds: number;
+}
+
+/** Where a run says what it does. */
+export type Progress = (text: string) => void;
+
+interface Running {
+  server: BenchServer;
+  port: number;
+  process: LineProcess;
+}
+
+async function start(server: BenchServer): Promise<Running> {
+  const port = await freePort();
+  return { server, port, process: await startServer(server.command(port)) };
+}
+
+/** Starts each server once; those that cannot run are named in `missing` and left out. */
+export async function tryServers(servers: readonly BenchServer[], missing: string[]): Promise<BenchServer[]> {
+  const able: BenchServer[] = [];
+  for (const server of servers) {
+    try {
+      const { process } = await start(server);
+      await process.stop();
+      able.push(server);
+    } catch (error) {
+      missing.push(`${server.name}: ${(error as Error).message}`);
+    }
+  }
+  return able;
+}
+
+/** Fewer connections where the system allows fewer descriptors. */
+export function withinLimits(bench: BenchCase, progress: Progress): BenchCase {
+  const most = openFilesLimit() - SPARE_DESCRIPTORS;
+  if (bench.connections <= most) return bench;
+  progress(`${bench.name}: ${most} connections instead of ${bench.connections} (limit of open descriptors)`);
+  return { ...bench, connections: most };
+}
+
+/** Measures one case: round by round, one server after the other, so that what disturbs the machine disturbs all. */
+export async function runCase(
+  bench: BenchCase,
+  servers: readonly BenchServer[],
+  options: MacroOptions,
+  progress: Progress,
+): Promise<Measured[]> {
+  const runs = new Map<string, Figures[]>(servers.map(({ name }) => [name, []]));
+  const standing = bench.freshServer ? [] : await Promise.all(servers.map(start));
+  try {
+    for (let round = 1; round <= options.rounds; round++) {
+      for (const server of servers) {
+        progress(`${bench.name}  round ${round}/${options.rounds}  ${server.name}`);
+        const running = standing.find((one) => one.server === server);
+        runs.get(server.name)!.push(await runOn(running, server, bench, options));
+      }
+    }
+  } finally {
+    await Promise.all(standing.map(({ process }) => process.stop()));
+  }
+  return [...runs].map(([server, all]) => ({ case: bench.name, server, runs: all, medians: medians(all) }));
+}
+
+/** One run on a server that stands, or on one of its own. */
+async function runOn(
+  standing: Running | undefined,
+  server: BenchServer,
+  bench: BenchCase,
+  options: MacroOptions,
+): Promise<Figures> {
+  const running = standing ?? (await start(server));
+  try {
+    return bench.mode === "idle"
+      ? await measureIdle(running, bench)
+      : await measureLoad(running, bench, options);
+  } finally {
+    if (standing === undefined) await running.process.stop();
+  }
+}
+
+function startLoad({ port, process: { pid } }: Running, bench: BenchCase, seconds: number): LineProcess {
+  const args = {
+    port,
+    pid,
+    seconds,
+    mode: bench.mode,
+    connections: bench.connections,
+    bytes: bench.bytes,
+    depth: bench.depth,
+    subprotocol: bench.mode === "broadcast" ? "broadcast" : "",
+  };
+  const words = Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  return new LineProcess([process.execPath, LOAD, ...words], LOAD_CORE);
+}
+
+async function measureLoad(running: Running, bench: BenchCase, { seconds }: MacroOptions): Promise<Figures> {
+  const timed = bench.timer === true && running.server.controlled;
+  if (timed) await running.process.ask("timer");
+  const load = startLoad(running, bench, seconds);
+  try {
+    const result = JSON.parse(await load.line()) as LoadResult;
+    const resident = residentBytes(running.process.pid);
+    const timerP99 = timed ? (await running.process.ask("lateness"))["p99"] : null;
+    return { ...figuresOf(result), resident, timerP99 };
+  } finally {
+    await load.stop();
+  }
+}
+
+/** @internal */
+export function figuresOf(result: LoadResult): Figures {
+  const { serverCpu } = result;
+  return {
+    ...NO_FIGURES,
+    perCpuSecond: serverCpu === null || serverCpu === 0 ? null : result.count / serverCpu,
+    perSecond: result.perSecond,
+    p50: result.p50,
+    p99: result.p99,
+    loadBusy: result.loadCpu / result.seconds,
+    errors: result.errors,
+  };
+}
+
+/** What the sessions add to a server that has just started: its memory before, and when they have come to rest. */
+async function measureIdle(running: Running, bench: BenchCase): Promise<Figures> {
+  const before = await settledMemory(running);
+  const load = startLoad(running, bench, 0);
+  try {
+    const { opened } = JSON.parse(await load.line()) as { opened: number };
+    const resident = await settledMemory(running);
+    const bytesPerSession = (resident - before) / opened;
+    return { ...NO_FIGURES, resident, bytesPerSession, errors: bench.connections - opened };
+  } finally {
+    await load.stop();
+  }
+}
+
+async function settledMemory({ server, process: { pid }, process }: Running): Promise<number> {
+  await delay(SETTLE_MS);
+  if (server.controlled) await process.ask("gc");
+  await delay(SETTLE_MS);
+  return residentBytes(pid);
+}

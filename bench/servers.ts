@@ -1,0 +1,70 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { hasProgram } from "./processes.ts";
+
+/** A server that can be measured. */
+export interface BenchServer {
+  name: string;
+  /** The command that runs it on a port. */
+  command(port: number): string[];
+  /** Answers the words of `servers/control.ts`. */
+  controlled: boolean;
+}
+
+/** Built by tsc beside this file. */
+const built = (file: string) => fileURLToPath(new URL(`./servers/${file}`, import.meta.url));
+/** From dist/bench back to the sources. */
+const root = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+const NODE = [process.execPath, "--expose-gc"];
+
+const SLUICE_EPOLL: BenchServer = {
+  name: "sluice-epoll",
+  command: (port) => [...NODE, built("sluice.js"), "epoll", String(port)],
+  controlled: true,
+};
+const SLUICE_NODE: BenchServer = {
+  name: "sluice-node",
+  command: (port) => [...NODE, built("sluice.js"), "node", String(port)],
+  controlled: true,
+};
+const WS: BenchServer = {
+  name: "ws",
+  command: (port) => [...NODE, built("ws.js"), String(port)],
+  controlled: true,
+};
+const BUN: BenchServer = {
+  name: "bun",
+  command: (port) => ["bun", built("bun.js"), String(port)],
+  controlled: true,
+};
+
+/** The servers that can be built here, and why others cannot. */
+export function findServers(): { servers: BenchServer[]; missing: string[] } {
+  const servers = [SLUICE_EPOLL, SLUICE_NODE, WS];
+  const missing: string[] = [];
+  if (hasProgram("bun")) servers.push(BUN);
+  else missing.push("bun: not installed");
+  const libwebsockets = buildLibwebsockets();
+  if (typeof libwebsockets === "string") missing.push(`libwebsockets: ${libwebsockets}`);
+  else servers.push(libwebsockets);
+  return { servers, missing };
+}
+
+/** Compiles servers/libwebsockets.c; says why when it cannot. */
+function buildLibwebsockets(): BenchServer | string {
+  if (!hasProgram("cc")) return "no C compiler";
+  const header = spawnSync("cc", ["-E", "-include", "libwebsockets.h", "-x", "c", "/dev/null"], {
+    stdio: "ignore",
+  });
+  if (header.status !== 0) return "no libwebsockets.h (libwebsockets-dev)";
+  mkdirSync(root("bench/results"), { recursive: true });
+  const program = root("bench/results/libwebsockets");
+  const source = root("bench/servers/libwebsockets.c");
+  const compiled = spawnSync("cc", ["-O2", "-o", program, source, "-lwebsockets", "-lpthread"], {
+    encoding: "utf8",
+  });
+  if (compiled.status !== 0) return `does not compile: ${compiled.stderr.split("\n")[0]}`;
+  return { name: "libwebsockets", command: (port) => [program, String(port)], controlled: false };
+}

@@ -1,0 +1,142 @@
+import { checkUtf8, UTF8_BOUNDARY, UTF8_INVALID } from "../base/utf8.ts";
+import { Assembly, HEADROOM } from "./assembly.ts";
+import { BINARY, CONTINUATION, FAILURES, type Failure } from "./codes.ts";
+import { type FrameLimits, FrameParser, type FrameSink } from "./parser.ts";
+
+/** What bounds the receiving of a session; one frozen object for all sessions of a protocol. */
+export interface ReceiveLimits extends FrameLimits {
+  /** One `onMessage` for each message. */
+  readonly wholeMessages: boolean;
+}
+
+/** Who a receiver tells. Ranges of bytes are lent until the call returns. */
+export interface ReceiverOwner {
+  /** Payload: a piece of a message, or a whole one; `room` bytes in front of it are free to be overwritten. */
+  onMessage(buffer: Buffer, start: number, end: number, room: number): void;
+  onControl(opcode: number, buffer: Buffer, start: number, end: number): void;
+  onFailure(failure: Failure): void;
+}
+
+/** A receiver that nobody uses, for the next session that gets bytes. */
+let spare: Receiver | null = null;
+
+/**
+ * Messages out of frames (RFC 6455 section 5.4): fragments, UTF-8 as it arrives, pieces or whole messages.
+ *
+ * All of its state is about a message in progress. A session between two messages needs none, and so has none: it
+ * takes a receiver when bytes come, and gives it back when they end with a message.
+ */
+export class Receiver implements FrameSink {
+  /** Of what `onMessage` tells: binary or text, first and last piece of its message. */
+  binary = false;
+  first = true;
+  final = false;
+
+  readonly #parser: FrameParser;
+  #limits: ReceiveLimits;
+  #owner: ReceiverOwner;
+  #utf8 = UTF8_BOUNDARY;
+  #assembly: Assembly | null = null;
+  /** From where on bytes of the buffer being fed belong to nobody any more. */
+  #freeFrom = 0;
+
+  constructor(owner: ReceiverOwner, limits: ReceiveLimits) {
+    this.#owner = owner;
+    this.#limits = limits;
+    this.#parser = new FrameParser(this, limits);
+  }
+
+  /** A receiver for `owner`, between two messages. */
+  static take(owner: ReceiverOwner, limits: ReceiveLimits): Receiver {
+    const receiver = spare;
+    if (receiver === null) return new Receiver(owner, limits);
+    spare = null;
+    receiver.#owner = owner;
+    receiver.#limits = limits;
+    receiver.#parser.limits = limits;
+    return receiver;
+  }
+
+  /** Gives the receiver back; it must be `idle`. */
+  release(): void {
+    this.#owner = NOBODY;
+    spare = this;
+  }
+
+  /** True between two messages: there is nothing to remember. */
+  get idle(): boolean {
+    return this.#parser.idle;
+  }
+
+  /** Bytes of the current frame that are still to come. */
+  get remaining(): number {
+    return this.#limits.wholeMessages ? 0 : this.#parser.remaining;
+  }
+
+  /** Takes bytes, which are unmasked in place, and returns the offset behind the last one taken; see `hold`. */
+  feed(buffer: Buffer, start: number, end: number): number {
+    this.#freeFrom = start;
+    return this.#parser.feed(buffer, start, end);
+  }
+
+  /** Makes `feed` stop behind what is being told right now, or go on. */
+  hold(held: boolean): void {
+    this.#parser.hold(held);
+  }
+
+  /** Takes nothing more, for good. */
+  stop(): void {
+    this.#parser.stop();
+    this.#assembly = null;
+  }
+
+  onDataFrame(): void {
+    const { opcode } = this.#parser;
+    if (opcode === CONTINUATION) return;
+    this.binary = opcode === BINARY;
+    this.first = true;
+    this.#utf8 = UTF8_BOUNDARY;
+  }
+
+  onPayload(buffer: Buffer, start: number, end: number): void {
+    const parser = this.#parser;
+    const final = parser.fin && parser.remaining === 0;
+    if (!this.binary && !this.#textGoesOn(buffer, start, end, final)) return this.onFailure(FAILURES.text);
+    const room = start - this.#freeFrom;
+    this.#freeFrom = end;
+    if (!this.#limits.wholeMessages) return this.#tell(buffer, start, end, final, room);
+    if (final && this.#assembly === null) return this.#tell(buffer, start, end, true, room);
+    this.#assembly ??= new Assembly(end - start + parser.remaining);
+    this.#assembly.append(buffer, start, end, parser.remaining);
+    if (final) this.#tellAssembled(this.#assembly);
+  }
+
+  #textGoesOn(buffer: Buffer, start: number, end: number, final: boolean): boolean {
+    this.#utf8 = checkUtf8(this.#utf8, buffer, start, end);
+    return this.#utf8 === UTF8_BOUNDARY || (this.#utf8 !== UTF8_INVALID && !final);
+  }
+
+  #tellAssembled(assembly: Assembly): void {
+    this.#assembly = null;
+    this.first = true;
+    this.#tell(assembly.buffer, HEADROOM, assembly.end, true, HEADROOM);
+    assembly.release();
+  }
+
+  #tell(buffer: Buffer, start: number, end: number, final: boolean, room: number): void {
+    this.final = final;
+    this.#owner.onMessage(buffer, start, end, room);
+    this.first = false;
+  }
+
+  onControl(opcode: number, buffer: Buffer, start: number, end: number): void {
+    this.#owner.onControl(opcode, buffer, start, end);
+  }
+
+  onFailure(failure: Failure): void {
+    this.stop();
+    this.#owner.onFailure(failure);
+  }
+}
+
+const NOBODY: ReceiverOwner = { onMessage() {}, onControl() {}, onFailure() {} };

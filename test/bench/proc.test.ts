@@ -1,0 +1,69 @@
+import { describe, expect, test } from "vitest";
+import {
+  allowedCores,
+  cpuSeconds,
+  parseCores,
+  parseCpuTicks,
+  parseOpenFiles,
+  parseRss,
+  residentBytes,
+} from "../../bench/proc.ts";
+
+const behindName = "S 1 1 1 0 -1 4194304 100 0 0 0 250 75 0 0 20 0 11 0 12345 1000000 500";
+
+describe("parseCpuTicks", () => {
+  test("adds user and system time", () => {
+    expect(parseCpuTicks(`4242 (node) ${behindName}`)).toBe(325);
+  });
+
+  test("is not misled by spaces and parentheses in the program's name", () => {
+    expect(parseCpuTicks(`4242 (a) b (c d)) ${behindName}`)).toBe(325);
+  });
+});
+
+describe("parseRss", () => {
+  test("gives VmRSS in bytes", () => {
+    expect(parseRss("Name:\tnode\nVmHWM:\t   60000 kB\nVmRSS:\t   51200 kB\nRssAnon:\t   20000 kB\n")).toBe(
+      51_200 * 1024,
+    );
+  });
+
+  test("is NaN for a process without memory", () => {
+    expect(parseRss("Name:\tnode\nState:\tZ (zombie)\n")).toBeNaN();
+  });
+});
+
+describe("parseOpenFiles", () => {
+  const limits = (soft: string, hard: string) =>
+    `Limit                     Soft Limit           Hard Limit           Units     \nMax open files            ${soft}                 ${hard}              files     \n`;
+
+  test("gives the hard limit", () => {
+    expect(parseOpenFiles(limits("1024", "20000"))).toBe(20_000);
+  });
+
+  test("understands that there is none", () => {
+    expect(parseOpenFiles(limits("1024", "unlimited"))).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe("parseCores", () => {
+  test.each([
+    ["0", [0]],
+    ["0-1", [0, 1]],
+    ["0-2,5,8-9", [0, 1, 2, 5, 8, 9]],
+  ])("reads %s", (list, cores) => {
+    expect(parseCores(`Cpus_allowed:\t3\nCpus_allowed_list:\t${list}\nMems_allowed:\t1\n`)).toEqual(cores);
+  });
+
+  test("finds none where there is no list", () => {
+    expect(parseCores("Name:\tnode\n")).toEqual([]);
+  });
+});
+
+describe.runIf(process.platform === "linux")("of this process", () => {
+  test("CPU time, cores and memory can be read", () => {
+    expect(cpuSeconds(process.pid)).toBeGreaterThanOrEqual(0);
+    expect(allowedCores().length).toBeGreaterThan(0);
+    expect(residentBytes(process.pid)).toBeGreaterThan(1024 * 1024);
+  });
+});
