@@ -1,6 +1,7 @@
 import type { CloseInfo } from "../api/protocol.ts";
 import { CallbackReason, WriteProtocol } from "../api/reasons.ts";
 import type { WsiState } from "../api/wsi.ts";
+import { viewOf } from "../base/view.ts";
 import { BINARY, CONTINUATION, FAILURES, PING, PONG, TEXT } from "../ws/codes.ts";
 import { lend, takeBack } from "../ws/frame.ts";
 import { Session, type SessionHandler } from "../ws/session.ts";
@@ -211,7 +212,7 @@ export class RoleWs implements Role, SessionHandler {
     const connection = this.#connection;
     connection.bytesReceived += end - start;
     if (this.#session.final) connection.messagesReceived++;
-    const view = start === end ? NOTHING : buffer.subarray(start, end);
+    const view = start === end ? NOTHING : viewOf(buffer, start, end);
     lend(view, buffer, start, room);
     connection.call(RECEIVE, view, end - start);
     takeBack();

@@ -1,5 +1,5 @@
 import { CLOSE, CONTINUATION, FAILURES, type Failure, MAX_CONTROL_PAYLOAD, PONG } from "./codes.ts";
-import { mask, readKey, rotateKey } from "./mask.ts";
+import { mask, readKey, rotateKey, seenBits } from "./mask.ts";
 
 /** What the parser tells, in the order of the wire. All ranges are unmasked, and lent until the call returns. */
 export interface FrameSink {
@@ -55,6 +55,8 @@ export class FrameParser {
   opcode = 0;
   fin = false;
   rsv1 = false;
+  /** True when the payload that is being told is known to be ASCII; false when nobody has looked. */
+  ascii = false;
   /** Payload of the current frame that is still to come. */
   remaining = 0;
   limits: FrameLimits;
@@ -224,7 +226,11 @@ export class FrameParser {
 
   #dataPayload(buffer: Buffer, at: number, end: number): number {
     const stop = at + Math.min(end - at, this.remaining, this.limits.pieceSize);
-    if (this.#masked) this.#key = mask(buffer, at, stop, this.#key);
+    this.ascii = false;
+    if (this.#masked) {
+      this.#key = mask(buffer, at, stop, this.#key);
+      this.ascii = seenBits < 0x80;
+    }
     this.remaining -= stop - at;
     if (this.remaining === 0) {
       this.#state = FIRST;

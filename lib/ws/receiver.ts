@@ -112,6 +112,7 @@ export class Receiver implements FrameSink {
   }
 
   #textGoesOn(buffer: Buffer, start: number, end: number, final: boolean): boolean {
+    if (this.#utf8 === UTF8_BOUNDARY && this.#parser.ascii) return true;
     this.#utf8 = checkUtf8(this.#utf8, buffer, start, end);
     return this.#utf8 === UTF8_BOUNDARY || (this.#utf8 !== UTF8_INVALID && !final);
   }

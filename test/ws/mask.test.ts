@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { giveVectorBuffer, takeVectorBuffer } from "../../lib/base/vector.ts";
 import { mask, randomKey, readKey, rotateKey } from "../../lib/ws/mask.ts";
 import { spelled } from "../support/outlet.ts";
 import { hex } from "../support/raw.ts";
@@ -96,6 +97,25 @@ describe("masking", () => {
         },
       ),
     );
+  });
+});
+
+describe("masking in the memory of a vector buffer", () => {
+  it("does the same, at every start and length, and touches nothing around it", () => {
+    const buffer = takeVectorBuffer(65_536);
+    fc.assert(
+      fc.property(fc.nat(70), fc.nat(700), (start, length) => {
+        const plain = Uint8Array.from({ length }, (_, i) => i * 11);
+        buffer.fill(0xee, 0, 1024);
+        buffer.set(plain, start);
+        const key = mask(buffer, start, start + length, readKey(KEY, 0));
+        expect(buffer.subarray(start, start + length).equals(naive(plain))).toBe(true);
+        expect(key >>> 0).toBe(rotateKey(readKey(KEY, 0), length) >>> 0);
+        const around = [...buffer.subarray(0, start), ...buffer.subarray(start + length, 1024)];
+        expect(around.every((byte) => byte === 0xee)).toBe(true);
+      }),
+    );
+    giveVectorBuffer(buffer);
   });
 });
 

@@ -3,6 +3,7 @@ import { monotonicMs } from "../../base/clock.ts";
 import { codedError } from "../../base/errors.ts";
 import { describeError, type Logger, quietLogger } from "../../base/log.ts";
 import type { TimerQueue } from "../../base/timers.ts";
+import { giveVectorBuffer, takeVectorBuffer } from "../../base/vector.ts";
 import type { ConnectOptions, Listener, ListenOptions, Loop, OnLink, Task } from "../loop.ts";
 import { type ConnectHost, Connector } from "./connect.ts";
 import { Cork } from "./cork.ts";
@@ -15,7 +16,7 @@ import { Pollset, type Source } from "./pollset.ts";
 import { Pump, WatchedTimers } from "./pump.ts";
 import { type StreamHost, Streams } from "./streams.ts";
 
-/** What one recv takes at most. */
+/** The receive buffer; one recv takes as much of it as lies behind the headroom. */
 const RECEIVE_SIZE = 512 * 1024;
 /** The longest epoll_wait: its timeout is an int. */
 const MAX_WAIT = 2 ** 31 - 1;
@@ -39,8 +40,8 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   readonly pollset: Pollset;
   readonly cork: Cork;
   readonly connectors = new Set<Connector>();
-  received = Buffer.allocUnsafeSlow(0);
-  landing = this.received;
+  received: Buffer = Buffer.allocUnsafeSlow(0);
+  landing: Buffer = this.received;
   now = monotonicMs();
 
   readonly #notes = new Notes((link, thrown) => this.#threw(link, thrown));
@@ -116,7 +117,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   }
 
   renewReceived(): void {
-    this.received = Buffer.allocUnsafeSlow(HEADROOM + RECEIVE_SIZE);
+    this.received = takeVectorBuffer(RECEIVE_SIZE);
     this.landing = this.received.subarray(HEADROOM);
   }
 
@@ -338,6 +339,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
     this.#gate.shut(served);
     await this.#pump?.close();
     this.pollset.destroy();
+    giveVectorBuffer(this.received);
   }
 
   #giveUpConnecting(): void {
