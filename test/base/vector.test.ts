@@ -19,9 +19,14 @@ describe("a vector buffer", () => {
     giveVectorBuffer(second);
   });
 
-  it("cannot be given away by whoever sees it", () => {
+  it("cannot be taken away from under a loop, as other buffers can", () => {
     const { buffer } = takeVectorBuffer(65_536);
-    expect(() => structuredClone(buffer, { transfer: [buffer as ArrayBuffer] })).toThrow();
+    try {
+      structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+    } catch {
+      // Some versions of Node refuse it, others make a copy.
+    }
+    expect(buffer.byteLength).toBeGreaterThanOrEqual(65_536);
   });
 });
 
