@@ -33,7 +33,7 @@ export interface Timeouts {
   keepAlive: number;
   /** Between two pieces of a request's body (408), and while a reader takes nothing of a reply (closed). */
   body: number;
-  /** From a request's end to the first byte of the reply that your code gives; 503 then. */
+  /** From a request's end to the first byte of the reply, or to the decision about an upgrade, that your code gives; 503 then. */
   reply: number;
   /** From our Close to the peer's, and from the end of our bytes to the end of the connection. */
   close: number;
