@@ -16,6 +16,11 @@ export const quietLogger: Logger = {
 
 /** One line for anything that was thrown, with the stack where there is one. */
 export function describeError(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.stack ?? `${thrown.name}: ${thrown.message}`;
-  return String(thrown);
+  try {
+    if (thrown instanceof Error) return String(thrown.stack ?? `${thrown.name}: ${thrown.message}`);
+    return String(thrown);
+  } catch {
+    // A getter or a toString of its own threw; whoever reports an error must not make another one.
+    return "something that cannot be shown as text";
+  }
 }

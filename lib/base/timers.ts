@@ -65,11 +65,18 @@ export class TimerQueue {
       entry.timerSlot = DUE;
       due.push(entry);
     }
-    for (const entry of due) {
-      // One that fired earlier in this batch may have disarmed this one, or armed it for later.
-      if (entry.timerSlot !== DUE) continue;
-      entry.timerSlot = -1;
-      entry.onDeadline();
+    let fired = 0;
+    try {
+      for (const entry of due) {
+        fired++;
+        // One that fired earlier in this batch may have disarmed this one, or armed it for later.
+        if (entry.timerSlot !== DUE) continue;
+        entry.timerSlot = -1;
+        entry.onDeadline();
+      }
+    } finally {
+      // One that throws does not take the others with it.
+      for (const entry of due.slice(fired)) if (entry.timerSlot === DUE) this.set(entry, entry.deadline);
     }
     return due.length;
   }

@@ -68,23 +68,29 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
     return false;
   }
 
-  /** Calls the protocol, and leaves it to the caller what the outcome means. */
-  ask(reason: number, input: unknown, len: number): Outcome {
+  /**
+   * Calls the protocol, and leaves it to the caller what the outcome means.
+   *
+   * @param owner - Hears how a promise ends: whoever the callback was about, which may be over by then.
+   */
+  ask(reason: number, input: unknown, len: number, owner: Settled = this): Outcome {
     const { host, bound } = this;
-    const outcome = dispatch(bound.protocol, this, reason, this.user, input, len, this, host.logger);
+    const outcome = dispatch(bound.protocol, this, reason, this.user, input, len, owner, host.logger);
     // What one callback chose to close with is not for a later one to close with.
     if (this.#closing !== null && outcome === GO_ON) this.#closing = null;
     return outcome;
   }
 
   settled(reason: number, outcome: Outcome): void {
-    if (outcome === GO_ON) this.role.settled(reason);
-    else this.role.refused(reason, outcome);
+    if (outcome === GO_ON) this.#closing = null;
+    // A promise settles at any time; what follows from it belongs into a turn.
+    else this.later(() => this.role.refused(reason, outcome));
   }
 
   /** Arms the connection's own timer: the role's `onDeadline` comes in `ms` milliseconds. */
   arm(ms: number): void {
-    this.host.loop.timers.set(this, this.host.loop.now + ms);
+    // Not the time of the turn: outside of one that was the last turn's, which may be long ago.
+    this.host.loop.timers.set(this, monotonicMs() + ms);
   }
 
   disarm(): void {
@@ -117,8 +123,7 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
 
   get request(): RequestHead | null {
     // The text was found valid when it came, and is so still.
-    if (typeof this.#head === "string") this.#head = readRequest(this.#head) as RequestHead;
-    return this.#head;
+    return typeof this.#head === "string" ? (readRequest(this.#head) as RequestHead) : this.#head;
   }
 
   set request(head: RequestHead) {
@@ -197,7 +202,7 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
   }
 
   callbackOnWritable(): void {
-    this.link.requestWritable();
+    this.role.callbackOnWritable();
   }
 
   sendPipeChoked(): boolean {
@@ -246,10 +251,10 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
     if (typeof ms !== "number" || Number.isNaN(ms)) {
       throw new TypeError(`setTimer takes a number of milliseconds, not ${String(ms)}`);
     }
-    const { timers, now } = this.host.loop;
+    const { timers } = this.host.loop;
     if (ms >= 0 && this.role.state !== "CLOSED") {
       this.#userTimer ??= new UserTimer(this);
-      timers.set(this.#userTimer, now + Math.ceil(ms));
+      timers.set(this.#userTimer, monotonicMs() + Math.ceil(ms));
     } else if (this.#userTimer !== null) {
       timers.clear(this.#userTimer);
     }

@@ -105,6 +105,8 @@ export class ServiceContext implements Context, Host, Task {
         throw codedError("ERR_PROTOCOL_INIT", `protocol "${bound.protocol.name}" ${how} PROTOCOL_INIT`);
       }
       this.#initialised.push(bound);
+      if (this.#destroying !== null)
+        throw codedError("ECANCELED", "the context was destroyed in PROTOCOL_INIT");
     }
   }
 
@@ -173,8 +175,13 @@ export class ServiceContext implements Context, Host, Task {
   async run(): Promise<void> {
     this.#mustLive();
     if (this.#destroying !== null) return this.#destroying;
+    if (this.#running) throw codedError("EBUSY", "run was called already");
+    const running = this.loop.run();
     this.#running = true;
-    await this.loop.run();
+    await running.catch((error: unknown) => {
+      this.#running = false;
+      throw error;
+    });
     await this.#destroying;
   }
 
@@ -238,11 +245,15 @@ export class ServiceContext implements Context, Host, Task {
     this.draining = true;
     this.loop.wake();
     await this.#listener?.close();
-    for (const connection of this.#connections) connection.role.drain();
+    this.#putOff(() => {
+      for (const connection of this.#connections) connection.role.drain();
+    });
     await this.#untilAllGone(this.settings.timeouts.drain);
     for (const connection of this.#connections) connection.link.destroy();
     await this.#untilAllGone(LAST_TURNS_MS);
-    await this.loop.service(0).catch(() => 0);
+    // The last CLOSED may have been put off to a turn that is still to come.
+    if (this.#running) await new Promise<void>((resolve) => this.loop.soon({ runSoon: resolve }));
+    else await this.loop.service(0).catch(() => 0);
     for (const bound of this.#initialised) await this.#callContext(bound, PROTOCOL_DESTROY, undefined);
     this.#destroyed = true;
     await this.loop.close();

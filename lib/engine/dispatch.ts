@@ -66,7 +66,11 @@ function watch(
 }
 
 function report(logger: Logger, protocol: Protocol, reason: number, error: unknown): void {
-  logger.error(`protocol "${protocol.name}" threw in ${reasonName(reason)}: ${describeError(error)}`);
+  try {
+    logger.error(`protocol "${protocol.name}" threw in ${reasonName(reason)}: ${describeError(error)}`);
+  } catch {
+    // A logger that throws is the application's too, and ends no server.
+  }
 }
 
 /** What `makeUser` gives when the user's function threw. */

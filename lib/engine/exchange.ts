@@ -5,7 +5,7 @@ import { HttpFault } from "../http/fault.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { type OpenFile, openNamed } from "../serve/source.ts";
 import type { Connection } from "./connection.ts";
-import { makeUser, NO_USER, type Outcome, THREW } from "./dispatch.ts";
+import { GO_ON, makeUser, NO_USER, type Outcome, PENDING, type Settled, THREW } from "./dispatch.ts";
 import { FilePump } from "./file-pump.ts";
 import { Reply, repliedError, writeLatin1 } from "./reply.ts";
 import { answerFromMounts, fileOrReply, type PlainReply } from "./static.ts";
@@ -32,7 +32,7 @@ export interface ExchangeOwner {
  * One request and its reply: who answers it (a mount, or the protocol), its body on the way in, the reply on the way
  * out, and the time that each of them has.
  */
-export class Exchange implements BodySink {
+export class Exchange implements BodySink, Settled {
   readonly #connection: Connection;
   readonly #head: RequestHead;
   readonly #owner: ExchangeOwner;
@@ -41,6 +41,7 @@ export class Exchange implements BodySink {
   #pump: FilePump | null = null;
   #held = false;
   #over = false;
+  #wantsWritable = false;
   /** Bytes that were queued when the timer for a slow reader was armed. */
   #queuedThen = 0;
 
@@ -74,7 +75,7 @@ export class Exchange implements BodySink {
     const { path } = this.#head;
     connection.user = makeUser(connection.bound.protocol, connection.host.logger);
     if (connection.user === NO_USER) return this.callbackFailed(THREW);
-    connection.call(HTTP, path, path.length);
+    this.#call(HTTP, path, path.length);
   }
 
   #answerFromMount(): boolean {
@@ -101,7 +102,7 @@ export class Exchange implements BodySink {
   /** Not from within the callback that asked for the file, though a small one is sent by then. */
   #fileSent(file: string): void {
     if (this.#over) return;
-    this.#connection.call(HTTP_FILE_COMPLETION, file, file.length);
+    this.#call(HTTP_FILE_COMPLETION, file, file.length);
     this.#goOn();
   }
 
@@ -109,7 +110,8 @@ export class Exchange implements BodySink {
 
   /** True while bytes that come belong to this request's body, and may be told. */
   get takesBody(): boolean {
-    return !this.#bodyOver && !this.#held && !this.#over;
+    // What is held back for somebody who has answered already is not told, but got rid of.
+    return !this.#bodyOver && (!this.#held || this.#reply.done) && !this.#over;
   }
 
   /** Takes bytes of the body, and returns the offset behind the last one taken. */
@@ -124,12 +126,12 @@ export class Exchange implements BodySink {
   onBody(buffer: Buffer, start: number, end: number): boolean {
     // Who has answered already is not interested in the rest.
     if (this.#reply.done) return true;
-    this.#connection.call(HTTP_BODY, buffer.subarray(start, end), end - start);
+    this.#call(HTTP_BODY, buffer.subarray(start, end), end - start);
     return !this.#held && !this.#over;
   }
 
   onBodyEnd(): void {
-    if (!this.#reply.done) this.#connection.call(HTTP_BODY_COMPLETION, undefined, 0);
+    if (!this.#reply.done) this.#call(HTTP_BODY_COMPLETION, undefined, 0);
     this.#goOn();
   }
 
@@ -145,11 +147,13 @@ export class Exchange implements BodySink {
     headers: OutgoingHeaders | undefined,
     body: string | Uint8Array | undefined,
   ): void {
+    if (this.#gone) return;
     this.#reply.whole(status, headers, body);
     this.#goOn();
   }
 
   writeHttpHeaders(status: number, headers: OutgoingHeaders | undefined): void {
+    if (this.#gone) return;
     this.#reply.begin(status, headers);
     this.#goOn();
   }
@@ -168,7 +172,13 @@ export class Exchange implements BodySink {
 
   serveHttpFile(file: string, contentType: string | undefined): void {
     if (this.#reply.begun) throw repliedError();
+    if (this.#gone) return;
     this.#answer(fileOrReply(openNamed(file, contentType)), file);
+  }
+
+  /** There is nobody to answer any more. */
+  get #gone(): boolean {
+    return this.#over || !this.#connection.link.writable;
   }
 
   /** The connection ends behind this reply. */
@@ -183,9 +193,31 @@ export class Exchange implements BodySink {
 
   onWritable(): void {
     if (this.#over) return;
-    if (this.#pump !== null) this.#pump.go();
-    else if (this.#reply.done) this.#goOn();
-    else this.#connection.call(HTTP_WRITEABLE, undefined, 0);
+    if (this.#pump !== null) {
+      // Nothing was queued any more: the peer has read, and has its time again.
+      this.#pump.go();
+      this.#wait();
+    } else if (this.#reply.done) {
+      this.#goOn();
+    } else if (this.#wantsWritable) {
+      this.#wantsWritable = false;
+      this.#call(HTTP_WRITEABLE, undefined, 0);
+    }
+  }
+
+  callbackOnWritable(): void {
+    this.#wantsWritable = true;
+    this.#connection.link.requestWritable();
+  }
+
+  /** Calls the protocol about this request. A promise that it gives is this request's too, and no later one's. */
+  #call(reason: number, input: unknown, len: number): void {
+    const outcome = this.#connection.ask(reason, input, len, this);
+    if (outcome !== GO_ON && outcome !== PENDING) this.callbackFailed(outcome);
+  }
+
+  settled(_reason: number, outcome: Outcome): void {
+    if (outcome !== GO_ON) this.#connection.later(() => this.callbackFailed(outcome));
   }
 
   /** A callback threw or returned nonzero. */
@@ -205,7 +237,10 @@ export class Exchange implements BodySink {
       this.#connection.link.requestWritable();
       return this.#wait();
     }
-    if (this.#reply.keepAlive && !this.#bodyOver) return this.#wait();
+    if (this.#reply.keepAlive && !this.#bodyOver) {
+      if (this.#held) this.#connection.rxFlowControl(true);
+      return this.#wait();
+    }
     this.#over = true;
     this.#owner.exchangeOver(this.#reply.keepAlive);
   }

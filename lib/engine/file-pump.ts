@@ -26,8 +26,9 @@ export class FilePump {
   /** Sends the head and the first pieces. */
   start(file: OpenFile): void {
     this.#reply.begin(200, headersOf(file), file.size);
-    if (this.#reply.done) this.#finish();
-    else this.go();
+    if (!this.#reply.bodiless) return this.go();
+    this.#reply.write("", true);
+    this.#finish();
   }
 
   /** Sends what the link takes now. */

@@ -67,6 +67,11 @@ export class Reply {
     return this.#state === "DONE";
   }
 
+  /** True when the reply has no body, as that to HEAD: it takes what is written to it, and sends nothing. */
+  get bodiless(): boolean {
+    return this.#state !== "NONE" && this.#framing === NO_BODY;
+  }
+
   /** Answers in one go. Throws as `wsi.httpReply` says, before anything is written. */
   whole(status: number, headers: OutgoingHeaders | undefined, body: string | Uint8Array = ""): void {
     const payload = typeof body === "string" ? Buffer.from(body) : body;
@@ -74,7 +79,9 @@ export class Reply {
     if (typeof body === "string" && body !== "" && !hasHeader(all, "content-type")) {
       all["content-type"] = "text/plain; charset=utf-8";
     }
-    this.#head(status, all, payload.length);
+    // The length in the reply to HEAD is that of the body which GET would get.
+    const told = this.#request.method === "HEAD" && payload.length === 0 ? ownLength(all) : undefined;
+    this.#head(status, all, told ?? payload.length);
     this.#state = "DONE";
     if (this.#framing !== NO_BODY && payload.length > 0)
       this.#connection.link.send(payload, 0, payload.length);
@@ -83,14 +90,17 @@ export class Reply {
   /** Sends the head of a reply whose body is streamed. With `length` its size is known and told. */
   begin(status: number, headers: OutgoingHeaders = {}, length?: number): void {
     this.#head(status, headers, length ?? ownLength(headers));
-    this.#state = this.#framing === NO_BODY ? "DONE" : "STREAMING";
+    // A reply to HEAD ends when its body would: whoever writes that must not write it into the next reply.
+    this.#state = statusHasBody(status) ? "STREAMING" : "DONE";
   }
 
   /** Sends a part of the body, and returns its size. The end of the body is told when `last`. */
   write(data: string | Uint8Array, last: boolean): number {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    // A reply without a body (to HEAD, say) takes what is written to it and sends nothing.
-    if (this.#state === "DONE" && this.#framing === NO_BODY) return bytes.length;
+    if (this.bodiless) {
+      if (last) this.#state = "DONE";
+      return bytes.length;
+    }
     if (this.#state !== "STREAMING")
       throw codedError("ERR_NO_REPLY", "write(…, HTTP) needs writeHttpHeaders before it");
     this.#piece(bytes);
@@ -119,6 +129,7 @@ export class Reply {
 
   #head(status: number, headers: OutgoingHeaders, length: number | undefined): void {
     if (this.#state !== "NONE") throw repliedError();
+    if (status < 200) throw new RangeError(`a reply takes a status of 200 to 599, not ${status}`);
     const { httpMinor, method } = this.#request;
     const bodiless = !statusHasBody(status);
     const chunked = length === undefined && httpMinor > 0 && !bodiless;

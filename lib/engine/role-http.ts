@@ -7,11 +7,11 @@ import type { RequestHead } from "../http/request-head.ts";
 import { dateText, ERROR_CONTENT_TYPE, encodeFault, errorBody } from "../http/response.ts";
 import { asksForWebSocket } from "../ws/handshake-server.ts";
 import type { Connection } from "./connection.ts";
-import type { Outcome } from "./dispatch.ts";
+import { type Outcome, THREW } from "./dispatch.ts";
 import { Exchange, type ExchangeOwner, TIMEOUT } from "./exchange.ts";
 import { Reply, writeLatin1 } from "./reply.ts";
 import type { HttpRole, Piece } from "./role.ts";
-import { beginUpgrade, type PendingUpgrade } from "./upgrade.ts";
+import { beginUpgrade } from "./upgrade.ts";
 
 const NO_PIECE: Piece = Object.freeze({ remaining: 0, first: true, final: true, binary: true });
 const NOTHING = Buffer.alloc(0);
@@ -22,7 +22,7 @@ const NOTHING = Buffer.alloc(0);
  *   ──────► HEAD ──request──► EXCHANGE ───────────────────────────────────┴──► ENDING ──► GONE
  *            └──upgrade──► UPGRADE (its filter is being waited for) ──► RoleWs, or refused ─┘
  */
-type Phase = "HEAD" | "EXCHANGE" | "UPGRADE" | "ENDING" | "GONE";
+type Phase = "HEAD" | "EXCHANGE" | "UPGRADE" | "REFUSING" | "ENDING" | "GONE";
 
 /**
  * A connection that speaks HTTP/1: one request after the other, replies in their order, until it ends or is upgraded.
@@ -33,7 +33,6 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
   readonly #reader: HeadReader;
   #phase: Phase = "HEAD";
   #exchange: Exchange | null = null;
-  #upgrade: PendingUpgrade | null = null;
   /** Bytes that wait for their turn; the link is paused meanwhile. */
   #kept: Buffer | null = null;
   #consuming = false;
@@ -93,6 +92,7 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
 
   /** What was kept comes first, then the link again. */
   #goOn(): void {
+    if (this.#connection.role !== this) return;
     const kept = this.#kept;
     this.#kept = null;
     if (kept !== null) this.#consume(kept, 0, kept.length, true);
@@ -125,8 +125,8 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
     connection.bound = connection.host.table.first;
     if (asksForWebSocket(head)) {
       this.#phase = "UPGRADE";
-      this.#upgrade = beginUpgrade(connection, head, this.#upgradeRefused);
-      if (this.#upgrade !== null) connection.arm(this.#timeouts.reply);
+      const waits = beginUpgrade(connection, head, this.#upgradeRefused, this.#upgraded);
+      if (waits) connection.arm(this.#timeouts.reply);
     } else {
       this.#phase = "EXCHANGE";
       this.#exchange = new Exchange(connection, head, this);
@@ -135,9 +135,19 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
   }
 
   terminate(): void {
+    if (this.#phase === "GONE") return;
     this.#exchange?.cancel();
     this.#phase = "ENDING";
+    this.#connection.forget();
     this.#connection.link.destroy();
+  }
+
+  get held(): boolean {
+    return this.#held;
+  }
+
+  callbackOnWritable(): void {
+    this.#exchange?.callbackOnWritable();
   }
 
   rxFlowControl(enable: boolean): void {
@@ -158,12 +168,17 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
     this.#phase = "HEAD";
     this.#headTimed = false;
     connection.arm(this.#timeouts.keepAlive);
-    if (!this.#consuming) connection.later(() => this.#goOn());
+    // Who held a body back held that one.
+    const wasHeld = this.#held;
+    this.#held = false;
+    if (!this.#consuming || wasHeld) connection.later(() => this.#goOn());
   }
 
   refuse(fault: HttpFault): void {
     if (this.#exchange?.unanswered === false) return this.#connection.link.destroy();
-    writeLatin1(this.#connection.link, encodeFault(fault, dateText(Date.now())));
+    const reply = encodeFault(fault, dateText(Date.now()));
+    const toHead = this.#exchange !== null && this.#connection.request?.method === "HEAD";
+    writeLatin1(this.#connection.link, toHead ? reply.slice(0, reply.indexOf("\r\n\r\n") + 4) : reply);
     this.end();
   }
 
@@ -179,6 +194,8 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
   }
 
   #inExchange(method: string): Exchange {
+    if (this.#phase === "UPGRADE")
+      throw codedError("ERR_UPGRADE", `${method}: use reject to refuse an upgrade`);
     if (this.#exchange === null) throw codedError("ERR_REPLIED", `${method}: no request waits for an answer`);
     return this.#exchange;
   }
@@ -215,8 +232,16 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
     if (!Number.isInteger(status) || status < 300 || status > 599) {
       throw new RangeError(`reject takes a status of 300 to 599, not ${status}`);
     }
+    if (this.#phase === "GONE" || this.#phase === "ENDING") return;
     if (this.#phase !== "UPGRADE") throw new TypeError("reject: there is no upgrade to refuse");
-    new Reply(this.#connection, this.#connection.request!, false).whole(status, headers, body);
+    // What ADD_HEADERS does meanwhile is no second refusal.
+    this.#phase = "REFUSING";
+    try {
+      new Reply(this.#connection, this.#connection.request!, false).whole(status, headers, body);
+    } catch (error) {
+      this.#phase = "UPGRADE";
+      throw error;
+    }
     this.end();
   }
 
@@ -226,25 +251,21 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
     this.reject(status, { "content-type": ERROR_CONTENT_TYPE, ...headers }, errorBody(status));
   };
 
-  settled(): void {
-    // A promise is kept at any time; what follows from it belongs into a turn.
-    if (this.#phase === "UPGRADE") this.#connection.later(() => this.#upgradeAccepted());
-  }
-
-  #upgradeAccepted(): void {
-    this.#upgrade?.accepted();
+  /** The session is open after all: it gets what came meanwhile. */
+  readonly #upgraded = (): void => {
     const { role, link } = this.#connection;
     if (role === this) return;
     const kept = this.#kept;
     this.#kept = null;
-    link.resume();
     if (kept !== null) role.onBytes(kept, 0, kept.length);
-  }
+    if (!role.held) link.resume();
+  };
 
   // ── The rest ─────────────────────────────────────────────────────────────────────────────────────────────
 
   refused(_reason: number, outcome: Outcome): void {
-    if (this.#phase === "UPGRADE") this.#upgrade?.refused(outcome);
+    if (this.#phase === "UPGRADE")
+      this.#upgradeRefused(outcome === THREW ? 500 : 403, "a callback closed", {});
     else if (this.#phase === "EXCHANGE") this.#exchange!.callbackFailed(outcome);
     else this.end();
   }

@@ -51,9 +51,12 @@ export class RoleWs implements Role, SessionHandler {
   /** The loop's time of the last byte that came. */
   #heard: number;
 
-  constructor(connection: Connection) {
+  /** @param held - Receiving was held back before the upgrade already, and the link is paused. */
+  constructor(connection: Connection, held: boolean) {
     this.#connection = connection;
     this.#session = new Session(connection.link, this, connection.bound.limits);
+    if (held) this.#flags = HELD;
+    if (held) this.#session.hold(true);
     this.#heard = connection.host.loop.now;
   }
 
@@ -127,6 +130,11 @@ export class RoleWs implements Role, SessionHandler {
     if (!this.#session.canSend) return;
     this.#session.close(code, reason);
     this.#connection.arm(this.#timeouts.close);
+    // The peer's answer is read even by who would hear nothing more.
+    if (this.#is(HELD)) {
+      this.#flags |= DEAF;
+      this.rxFlowControl(true);
+    }
   }
 
   terminate(): void {
@@ -137,6 +145,14 @@ export class RoleWs implements Role, SessionHandler {
 
   drain(): void {
     this.close(1001, "");
+  }
+
+  get held(): boolean {
+    return this.#is(HELD);
+  }
+
+  callbackOnWritable(): void {
+    this.#connection.link.requestWritable();
   }
 
   rxFlowControl(enable: boolean): void {
@@ -165,8 +181,14 @@ export class RoleWs implements Role, SessionHandler {
   onBytes(buffer: Buffer, start: number, end: number): void {
     this.#heard = this.#connection.host.loop.now;
     if (this.#is(PINGED)) this.#answered();
+    if (this.#kept !== null) return this.#keep(buffer.subarray(start, end));
     const taken = this.#session.receive(buffer, start, end);
     if (taken < end && !this.#is(ENDED)) this.#kept = Buffer.from(buffer.subarray(taken, end));
+  }
+
+  /** More behind what is kept already. */
+  #keep(more: Buffer): void {
+    this.#kept = Buffer.concat([this.#kept!, more]);
   }
 
   #answered(): void {
@@ -251,6 +273,4 @@ export class RoleWs implements Role, SessionHandler {
     if (reason === WS_PEER_INITIATED_CLOSE) this.#flags |= DROPPED;
     else this.close(closing?.code, closing?.reason ?? "");
   }
-
-  settled(): void {}
 }

@@ -40,6 +40,9 @@ export interface Role extends LinkHandler {
   readonly state: WsiState;
   write(data: string | Uint8Array, mode: number): number;
   rxFlowControl(enable: boolean): void;
+  /** The user holds receiving back. */
+  readonly held: boolean;
+  callbackOnWritable(): void;
   close(code: number | undefined, reason: string): void;
   /** Drops the connection; nothing more is told but its end. */
   terminate(): void;
@@ -49,10 +52,8 @@ export interface Role extends LinkHandler {
   readonly piece: Piece;
   /** The connection's own timer has come. */
   onDeadline(): void;
-  /** A callback (or the promise it gave) ended otherwise than by going on. Not called for PENDING. */
+  /** A callback ended otherwise than by going on, or the promise that it gave did. Within a turn. */
   refused(reason: number, outcome: Outcome): void;
-  /** A promise of a callback has been kept, and all is well. */
-  settled(reason: number): void;
   /** The context is being destroyed. */
   drain(): void;
 }

@@ -5,7 +5,7 @@ import { encodeHead } from "../http/response.ts";
 import { acceptValue, checkUpgrade, type UpgradeOffer } from "../ws/handshake-server.ts";
 import { originAllowed } from "../ws/origin.ts";
 import type { Connection } from "./connection.ts";
-import { GO_ON, makeUser, NO_USER, type Outcome, PENDING, THREW } from "./dispatch.ts";
+import { GO_ON, makeUser, NO_USER, type Outcome, PENDING, type Settled, THREW } from "./dispatch.ts";
 import type { BoundProtocol } from "./protocols.ts";
 import { addedHeaders, writeLatin1 } from "./reply.ts";
 import { RoleWs } from "./role-ws.ts";
@@ -21,26 +21,27 @@ export type Refuse = (status: number, message: string, headers: OutgoingHeaders)
  *   4xx      403       400             403, or wsi.reject                                500
  * ```
  *
- * Returns what waits for the filter's promise; null when all is decided already.
+ * Returns true when the filter's promise is being waited for; `upgraded` is called when it is kept and the session open.
  */
 export function beginUpgrade(
   connection: Connection,
   head: RequestHead,
   refuse: Refuse,
-): PendingUpgrade | null {
+  upgraded: () => void,
+): boolean {
   const { host } = connection;
   const offer = checkUpgrade(head);
   if (!offer.ok) {
     refuse(offer.status, offer.message, offer.headers);
-    return null;
+    return false;
   }
   if (host.draining) {
     refuse(503, "the server is going away", {});
-    return null;
+    return false;
   }
   if (!originAllowed(host.settings.origins, head.get("origin"))) {
     refuse(403, "this origin is not allowed", {});
-    return null;
+    return false;
   }
   if (
     host.settings.origins === undefined &&
@@ -54,9 +55,9 @@ export function beginUpgrade(
   const bound = chooseProtocol(connection, offer);
   if (bound === undefined) {
     refuse(400, "none of the sub-protocols asked for is known here", {});
-    return null;
+    return false;
   }
-  return filter(connection, bound, offer, refuse);
+  return filter(connection, bound, new PendingUpgrade(connection, offer, refuse, upgraded));
 }
 
 function chooseProtocol(connection: Connection, offer: UpgradeOffer): BoundProtocol | undefined {
@@ -64,35 +65,41 @@ function chooseProtocol(connection: Connection, offer: UpgradeOffer): BoundProto
   return offer.protocols.length > 0 ? table.choose(offer.protocols) : settings.defaultProtocol(table);
 }
 
-function filter(
-  connection: Connection,
-  bound: BoundProtocol,
-  offer: UpgradeOffer,
-  refuse: Refuse,
-): PendingUpgrade | null {
+function filter(connection: Connection, bound: BoundProtocol, upgrade: PendingUpgrade): boolean {
   connection.bound = bound;
   connection.user = makeUser(bound.protocol, connection.host.logger);
-  const upgrade = new PendingUpgrade(connection, offer, refuse);
-  const outcome =
-    connection.user === NO_USER
-      ? THREW
-      : connection.ask(CallbackReason.FILTER_PROTOCOL_CONNECTION, offer.protocols, offer.protocols.length);
-  if (outcome === PENDING) return upgrade;
+  const outcome = connection.user === NO_USER ? THREW : upgrade.ask();
+  if (outcome === PENDING) return true;
   if (outcome === GO_ON) upgrade.accepted();
   else upgrade.refused(outcome);
-  return null;
+  return false;
 }
 
-/** An upgrade whose filter is being waited for. */
-export class PendingUpgrade {
+/** An upgrade that its protocol is asked about. Nobody else's promise decides about it. */
+class PendingUpgrade implements Settled {
   readonly #connection: Connection;
   readonly #offer: UpgradeOffer;
   readonly #refuse: Refuse;
+  readonly #upgraded: () => void;
 
-  constructor(connection: Connection, offer: UpgradeOffer, refuse: Refuse) {
+  constructor(connection: Connection, offer: UpgradeOffer, refuse: Refuse, upgraded: () => void) {
     this.#connection = connection;
     this.#offer = offer;
     this.#refuse = refuse;
+    this.#upgraded = upgraded;
+  }
+
+  ask(): Outcome {
+    const { protocols } = this.#offer;
+    return this.#connection.ask(CallbackReason.FILTER_PROTOCOL_CONNECTION, protocols, protocols.length, this);
+  }
+
+  settled(_reason: number, outcome: Outcome): void {
+    this.#connection.later(() => {
+      if (outcome !== GO_ON) return this.refused(outcome);
+      this.accepted();
+      this.#upgraded();
+    });
   }
 
   refused(outcome: Outcome): void {
@@ -106,8 +113,10 @@ export class PendingUpgrade {
     if (connection.state !== "HTTP" || !connection.link.writable) return;
     const headers = addedHeaders(connection, {});
     if (headers === null) return this.#refuse(500, "refused as its headers were made", {});
+    // The callback may have ended the connection.
+    if (connection.state !== "HTTP" || !connection.link.writable) return;
     writeLatin1(connection.link, this.#switching(headers));
-    const role = new RoleWs(connection);
+    const role = new RoleWs(connection, connection.role.held);
     connection.become(role);
     role.establish();
   }

@@ -2,6 +2,7 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { codedError } from "../base/errors.ts";
+import { describeError } from "../base/log.ts";
 import { MAX_RESERVE } from "../base/outlet.ts";
 import type { Link, LinkHandler } from "./loop.ts";
 import type { Block, BlockOwner } from "./node-block.ts";
@@ -60,6 +61,8 @@ export class NodeLink implements Link, BlockOwner {
   #held: Buffer | null = null;
   #ended = false;
   #closed = false;
+  /** The handler was told of the end. */
+  #told = false;
   #open = true;
   #dropped = false;
   #wants = false;
@@ -292,6 +295,8 @@ export class NodeLink implements Link, BlockOwner {
   }
 
   #tellClose(): void {
+    if (this.#told) return;
+    this.#told = true;
     this.#host.gone(this);
     const cut = !this.#dropped && !(this.#stream.readableEnded && this.#stream.writableFinished);
     if (cut) this.#error ??= codedError("ECONNRESET", "the stream was closed before both sides had ended");
@@ -304,7 +309,7 @@ export class NodeLink implements Link, BlockOwner {
 
   #fail(thrown: unknown): void {
     this.#host.report(thrown);
-    this.destroy(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    this.destroy(thrown instanceof Error ? thrown : new Error(describeError(thrown)));
   }
 }
 

@@ -11,6 +11,9 @@ import { type LinkHost, NodeLink } from "./node-link.ts";
 import { Connector, type ListenHost, NodeListener, type RawSockets, startServer } from "./node-listen.ts";
 import { Notes } from "./node-notes.ts";
 
+/** How long a stream that was destroyed may take to say that it is closed. Some never do. */
+const STREAM_PATIENCE_MS = 1000;
+
 /**
  * The loop over node:net and node:tls. It runs everywhere.
  *
@@ -303,6 +306,7 @@ class NodeLoop implements Loop, LinkHost, ListenHost {
     if (this.#links.size > 0)
       await new Promise<void>((resolve) => {
         this.#onEmpty = resolve;
+        setTimeout(resolve, STREAM_PATIENCE_MS).unref();
       });
     do await new Promise((resolve) => setImmediate(resolve));
     while (this.#tailDue || this.#waiter !== undefined);

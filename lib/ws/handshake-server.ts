@@ -40,7 +40,10 @@ const REFUSALS = {
   http: refusal(400, "a WebSocket needs HTTP/1.1"),
   body: refusal(400, "a request for a WebSocket has no body"),
   key: refusal(400, "Sec-WebSocket-Key is not 16 bytes in base64"),
-  version: refusal(426, "only version 13 of WebSocket is spoken here", { "sec-websocket-version": "13" }),
+  version: refusal(426, "only version 13 of WebSocket is spoken here", {
+    "sec-websocket-version": "13",
+    upgrade: "websocket",
+  }),
   protocols: refusal(400, "Sec-WebSocket-Protocol is not a list of different tokens"),
 };
 

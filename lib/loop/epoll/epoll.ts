@@ -18,6 +18,8 @@ import { type StreamHost, Streams } from "./streams.ts";
 
 /** The receive buffer; one recv takes as much of it as lies behind the headroom. */
 const RECEIVE_SIZE = 512 * 1024;
+/** How long a stream that was destroyed may take to say that it is closed. Some never do. */
+const STREAM_PATIENCE_MS = 1000;
 /** The longest epoll_wait: its timeout is an int. */
 const MAX_WAIT = 2 ** 31 - 1;
 
@@ -189,7 +191,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   #threw(source: Source | undefined, thrown: unknown): void {
     this.logger.error(`a handler threw: ${describeError(thrown)}`);
     if (source instanceof EpollLink)
-      source.destroy(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      source.destroy(thrown instanceof Error ? thrown : new Error(describeError(thrown)));
   }
 
   /** Outside of a turn, what is written leaves when the current stack is done. */
@@ -330,8 +332,9 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
     }
     await this.#streams?.close();
     let served = this.#turn(0);
-    while (this.#streams !== undefined && this.#streams.size > 0) {
-      await new Promise((resolve) => setImmediate(resolve));
+    const patience = monotonicMs() + STREAM_PATIENCE_MS;
+    while (this.#streams !== undefined && this.#streams.size > 0 && monotonicMs() < patience) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
       served += this.#turn(0);
     }
     // What the last handlers noted. No more: a task may put itself off for ever.
