@@ -4,8 +4,8 @@ import type { Wsi } from "./wsi.ts";
 /** How a session ended; the `input` of CLOSED and CLIENT_CLOSED. */
 export interface CloseInfo {
   /**
-   * The peer's close code when its Close frame arrived (1005 when it held none); else the code that this side failed
-   * the connection with (1002, 1007, 1008, 1009, 1011); else 1006.
+   * The peer's close code when its Close frame ended the session (1005 when it held none); the code that this side
+   * failed the connection with (1002, 1007, 1008, 1009, 1011) when that ended it; else 1006.
    */
   code: number;
   /** The text behind the code, or an empty string. */

@@ -76,7 +76,7 @@ export interface Wsi<Session = unknown> {
    * @param data - A string is sent as UTF-8. Bytes may be reused as soon as this returns.
    * @param mode - A `WriteProtocol`, with `NO_FIN` or-ed in for a fragment.
    * @returns The number of payload bytes taken (all of them), or -1 when the connection can no longer be written
-   *   to, or is closed by this very call because more than `maxBufferedBytes` were waiting (1008).
+   *   to, or is closed by this very call because more than `maxBufferedBytes` were waiting (1008; an HTTP connection is dropped).
    * @throws TypeError for a mode that is none, or data that is neither string nor bytes.
    * @throws RangeError for more than 125 bytes of PING, PONG or CLOSE.
    * @throws Error with code `ERR_SEQUENCE` for a CONTINUATION when no message is open, or a new message when one is.

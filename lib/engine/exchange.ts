@@ -26,6 +26,8 @@ export interface ExchangeOwner {
   refuse(fault: HttpFault): void;
   /** Ends the connection after what is queued. */
   end(): void;
+  /** A promise about a request that is over has failed: the connection ends, the request that is there now is not harmed. */
+  failedLate(): void;
 }
 
 /**
@@ -217,7 +219,11 @@ export class Exchange implements BodySink, Settled {
   }
 
   settled(_reason: number, outcome: Outcome): void {
-    if (outcome !== GO_ON) this.#connection.later(() => this.callbackFailed(outcome));
+    if (outcome === GO_ON) return;
+    this.#connection.later(() => {
+      if (this.#over) this.#owner.failedLate();
+      else this.callbackFailed(outcome);
+    });
   }
 
   /** A callback threw or returned nonzero. */

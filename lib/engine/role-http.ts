@@ -193,6 +193,11 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
     this.#connection.arm(this.#timeouts.close);
   }
 
+  failedLate(): void {
+    if (this.#phase === "EXCHANGE") this.#exchange!.endAfterReply();
+    else if (this.#phase === "HEAD" && !this.#reader.started) this.end();
+  }
+
   #inExchange(method: string): Exchange {
     if (this.#phase === "UPGRADE")
       throw codedError("ERR_UPGRADE", `${method}: use reject to refuse an upgrade`);
