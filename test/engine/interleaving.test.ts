@@ -1,8 +1,11 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { WriteProtocol } from "../../lib/api.ts";
 import { httpRequest, textFrame, upgradeRequest } from "../support/frames.ts";
-import { describeLoops, type Hooks, startServer } from "../support/server.ts";
+import { openDescriptors } from "../support/leaks.ts";
+import { describeLoops, type Hooks, startServer, temporaryFolder } from "../support/server.ts";
 
 describeLoops("what is decided late or held back", (loop) => {
   const start = (on: Hooks) => startServer({ eventLoop: loop, on });
@@ -109,5 +112,55 @@ describeLoops("what is decided late or held back", (loop) => {
     });
     expect((await server.ask(httpRequest())).status).toBe(204);
     expect(thrown[0]).toBeInstanceOf(RangeError);
+  });
+
+  it("a file for a client that has gone meanwhile is not even opened", async () => {
+    const big = join(temporaryFolder(), "big.bin");
+    writeFileSync(big, Buffer.alloc(3 << 20));
+    const before = openDescriptors();
+    const served: Promise<void>[] = [];
+    const server = await start({
+      HTTP: (wsi) => {
+        const gone = server.nth("CLOSED_HTTP", served.length + 1);
+        served.push(gone.then(() => wsi.serveHttpFile(big)));
+      },
+    });
+    for (let i = 1; i <= 5; i++) {
+      const peer = await server.connect();
+      peer.send(httpRequest());
+      await server.nth("HTTP", i);
+      peer.abort();
+      await server.nth("CLOSED_HTTP", i);
+    }
+    await Promise.allSettled(served);
+    expect(openDescriptors().filter((target) => target.includes("big.bin"))).toEqual([]);
+    expect(before.filter((target) => target.includes("big.bin"))).toEqual([]);
+  });
+
+  it("PROTOCOL_DESTROY comes behind the last CLOSED, also of a session that had to be dropped", async () => {
+    const server = await startServer({ eventLoop: loop, timeouts: { drain: 30, close: 5000 } });
+    await server.open();
+    await server.nth("ESTABLISHED");
+    await server.context.destroy();
+    expect(server.notes.map((note) => note.reason).slice(-2)).toEqual(["CLOSED", "PROTOCOL_DESTROY"]);
+  });
+
+  it("a download at a steady pace may take longer than the time for a stalled one", async () => {
+    const origin = temporaryFolder();
+    const size = 24 << 20;
+    writeFileSync(join(origin, "big.bin"), Buffer.alloc(size));
+    const server = await startServer({
+      eventLoop: loop,
+      mounts: [{ mountpoint: "/", origin }],
+      timeouts: { body: 150 },
+    });
+    const peer = await server.connect();
+    peer.send(httpRequest({ target: "/big.bin", headers: { Connection: "close" } }));
+    let received = 0;
+    while (received < size) {
+      received += (await peer.bytes(Math.min(1 << 20, size - received))).length;
+      await delay(20);
+    }
+    expect(received).toBe(size);
   });
 });
