@@ -111,3 +111,18 @@ export class TimerQueue {
     this.#place(entry, slot);
   }
 }
+
+/** Timers that tell of each deadline that is armed, so that the alarm of their loop is never late. */
+export class WatchedTimers extends TimerQueue {
+  readonly #onSet: (deadline: number) => void;
+
+  constructor(onSet: (deadline: number) => void) {
+    super();
+    this.#onSet = onSet;
+  }
+
+  override set(entry: Timed, deadline: number): void {
+    super.set(entry, deadline);
+    this.#onSet(deadline);
+  }
+}

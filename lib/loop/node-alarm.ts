@@ -1,5 +1,4 @@
 import { monotonicMs } from "../base/clock.ts";
-import { type Timed, TimerQueue } from "../base/timers.ts";
 
 /** The longest delay that setTimeout knows. */
 const MAX_DELAY = 2 ** 31 - 1;
@@ -33,19 +32,4 @@ export class Alarm {
     this.clear();
     this.#onRing();
   };
-}
-
-/** Timers that tell of each deadline that is armed, so that the loop's alarm is never late. */
-export class TellingTimers extends TimerQueue {
-  readonly #onSet: (deadline: number) => void;
-
-  constructor(onSet: (deadline: number) => void) {
-    super();
-    this.#onSet = onSet;
-  }
-
-  override set(entry: Timed, deadline: number): void {
-    super.set(entry, deadline);
-    this.#onSet(deadline);
-  }
 }

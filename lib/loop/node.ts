@@ -3,9 +3,9 @@ import type { Duplex } from "node:stream";
 import { monotonicMs } from "../base/clock.ts";
 import { codedError } from "../base/errors.ts";
 import { describeError, type Logger, quietLogger } from "../base/log.ts";
-import type { TimerQueue } from "../base/timers.ts";
+import { type TimerQueue, WatchedTimers } from "../base/timers.ts";
 import type { ConnectOptions, Listener, ListenOptions, Loop, OnLink, Task } from "./loop.ts";
-import { Alarm, TellingTimers } from "./node-alarm.ts";
+import { Alarm } from "./node-alarm.ts";
 import { Block } from "./node-block.ts";
 import { type LinkHost, NodeLink } from "./node-link.ts";
 import { Connector, type ListenHost, NodeListener, type RawSockets, startServer } from "./node-listen.ts";
@@ -70,7 +70,7 @@ class NodeLoop implements Loop, LinkHost, ListenHost {
 
   constructor(logger: Logger) {
     this.#logger = logger;
-    this.timers = new TellingTimers((deadline) => {
+    this.timers = new WatchedTimers((deadline) => {
       if (this.#open) this.#alarm.set(deadline);
     });
     this.block = new Block(() => this.#flushLater());

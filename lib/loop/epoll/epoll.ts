@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import { monotonicMs } from "../../base/clock.ts";
 import { codedError } from "../../base/errors.ts";
 import { describeError, type Logger, quietLogger } from "../../base/log.ts";
-import type { TimerQueue } from "../../base/timers.ts";
+import { type TimerQueue, WatchedTimers } from "../../base/timers.ts";
 import { giveVectorBuffer, takeVectorBuffer } from "../../base/vector.ts";
 import type { ConnectOptions, Listener, ListenOptions, Loop, OnLink, Task } from "../loop.ts";
 import { type ConnectHost, Connector } from "./connect.ts";
@@ -13,7 +13,7 @@ import { EpollLink, HEADROOM, type LinkHost } from "./link.ts";
 import { Acceptor, addressesToBind, openListener } from "./listen.ts";
 import { Notes } from "./notes.ts";
 import { Pollset, type Source } from "./pollset.ts";
-import { Pump, WatchedTimers } from "./pump.ts";
+import { Pump } from "./pump.ts";
 import { type StreamHost, Streams } from "./streams.ts";
 
 /** The receive buffer; one recv takes as much of it as lies behind the headroom. */

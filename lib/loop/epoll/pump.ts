@@ -1,5 +1,4 @@
 import { monotonicMs } from "../../base/clock.ts";
-import { type Timed, TimerQueue } from "../../base/timers.ts";
 import type { Libc, Watch } from "./libc.ts";
 
 /** The longest delay that setTimeout knows. */
@@ -85,20 +84,5 @@ export class Pump {
     clearTimeout(this.#alarm);
     this.#watching = false;
     return this.#watch.close();
-  }
-}
-
-/** Tells the loop of a deadline that is armed, so that its alarm is never late. */
-export class WatchedTimers extends TimerQueue {
-  readonly #onSet: (deadline: number) => void;
-
-  constructor(onSet: (deadline: number) => void) {
-    super();
-    this.#onSet = onSet;
-  }
-
-  override set(entry: Timed, deadline: number): void {
-    super.set(entry, deadline);
-    this.#onSet(deadline);
   }
 }
