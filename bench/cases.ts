@@ -3,6 +3,9 @@ import type { Mode } from "./load/workloads.ts";
 /** What a case is told by: its one figure. The others stand beside it. */
 export type Figure = "perCpuSecond" | "p50" | "bytesPerSession" | "timerP99";
 
+/** How compression is agreed on: with the context of earlier messages on both sides, or without. */
+export type Deflate = "takeover" | "fresh";
+
 export interface BenchCase {
   name: string;
   title: string;
@@ -13,6 +16,10 @@ export interface BenchCase {
   figure: Figure;
   /** What `perCpuSecond` and the wall rate count. */
   unit: string;
+  /** permessage-deflate (RFC 7692), with messages of JSON. */
+  deflate?: Deflate;
+  /** Messages that each session of an idle case exchanges before it rests; none when it is not there. */
+  exchanged?: number;
   /** Each run gets a server of its own, because what one leaves behind would be measured in the next. */
   freshServer?: boolean;
   /** A timer of 10 ms runs in the server meanwhile. */
@@ -71,6 +78,27 @@ export const CASES: readonly BenchCase[] = [
     depth: 1,
     figure: "bytesPerSession",
     unit: "sessions",
+    freshServer: true,
+  },
+  { ...ECHO, name: "deflate-1k", title: "echo, 1 KiB JSON, compressed", bytes: 1024, deflate: "takeover" },
+  {
+    ...ECHO,
+    name: "deflate-1k-fresh",
+    title: "echo, 1 KiB JSON, compressed, no context takeover",
+    bytes: 1024,
+    deflate: "fresh",
+  },
+  {
+    name: "deflate-idle",
+    title: "idle compressed session after 20 messages of 1 KiB, memory",
+    mode: "idle",
+    connections: 1000,
+    bytes: 1024,
+    depth: 1,
+    figure: "bytesPerSession",
+    unit: "sessions",
+    deflate: "takeover",
+    exchanged: 20,
     freshServer: true,
   },
 ];

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { BenchCase } from "./cases.ts";
+import type { BenchCase, Deflate } from "./cases.ts";
 import type { LoadResult } from "./load/generate.ts";
 import { openFilesLimit, residentBytes } from "./proc.ts";
 import { freePort, LineProcess, LOAD_CORE, startServer } from "./processes.ts";
@@ -26,9 +26,9 @@ interface Running {
   process: LineProcess;
 }
 
-async function start(server: BenchServer): Promise<Running> {
+async function start(server: BenchServer, deflate?: Deflate): Promise<Running> {
   const port = await freePort();
-  return { server, port, process: await startServer(server.command(port)) };
+  return { server, port, process: await startServer(server.command(port, deflate)) };
 }
 
 /** Starts each server once; those that cannot run are named in `missing` and left out. */
@@ -61,11 +61,14 @@ export async function runCase(
   options: MacroOptions,
   progress: Progress,
 ): Promise<Measured[]> {
-  const runs = new Map<string, Figures[]>(servers.map(({ name }) => [name, []]));
-  const standing = bench.freshServer ? [] : await Promise.all(servers.map(start));
+  const able = servers.filter(({ deflates }) => deflates || bench.deflate === undefined);
+  const runs = new Map<string, Figures[]>(able.map(({ name }) => [name, []]));
+  const standing = bench.freshServer
+    ? []
+    : await Promise.all(able.map((server) => start(server, bench.deflate)));
   try {
     for (let round = 1; round <= options.rounds; round++) {
-      for (const server of servers) {
+      for (const server of able) {
         progress(`${bench.name}  round ${round}/${options.rounds}  ${server.name}`);
         const running = standing.find((one) => one.server === server);
         runs.get(server.name)!.push(await runOn(running, server, bench, options));
@@ -84,7 +87,7 @@ async function runOn(
   bench: BenchCase,
   options: MacroOptions,
 ): Promise<Figures> {
-  const running = standing ?? (await start(server));
+  const running = standing ?? (await start(server, bench.deflate));
   try {
     return bench.mode === "idle"
       ? await measureIdle(running, bench)
@@ -104,6 +107,8 @@ function startLoad({ port, process: { pid } }: Running, bench: BenchCase, second
     bytes: bench.bytes,
     depth: bench.depth,
     subprotocol: bench.mode === "broadcast" ? "broadcast" : "",
+    deflate: bench.deflate ?? "",
+    exchanged: bench.exchanged ?? 0,
   };
   const words = Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]);
   return new LineProcess([process.execPath, LOAD, ...words], LOAD_CORE);

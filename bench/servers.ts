@@ -1,13 +1,16 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Deflate } from "./cases.ts";
 import { hasProgram } from "./processes.ts";
 
 /** A server that can be measured. */
 export interface BenchServer {
   name: string;
-  /** The command that runs it on a port. */
-  command(port: number): string[];
+  /** The command that runs it on a port, with compression if so asked. */
+  command(port: number, deflate?: Deflate): string[];
+  /** Speaks permessage-deflate. */
+  deflates: boolean;
   /** Answers the words of `servers/control.ts`. */
   controlled: boolean;
 }
@@ -21,22 +24,26 @@ const NODE = [process.execPath, "--expose-gc"];
 
 const SLUICE_EPOLL: BenchServer = {
   name: "sluice-epoll",
-  command: (port) => [...NODE, built("sluice.js"), "epoll", String(port)],
+  command: (port, deflate) => [...NODE, built("sluice.js"), "epoll", String(port), deflate ?? "off"],
+  deflates: true,
   controlled: true,
 };
 const SLUICE_NODE: BenchServer = {
   name: "sluice-node",
-  command: (port) => [...NODE, built("sluice.js"), "node", String(port)],
+  command: (port, deflate) => [...NODE, built("sluice.js"), "node", String(port), deflate ?? "off"],
+  deflates: true,
   controlled: true,
 };
 const WS: BenchServer = {
   name: "ws",
-  command: (port) => [...NODE, built("ws.js"), String(port)],
+  command: (port, deflate) => [...NODE, built("ws.js"), String(port), deflate ?? "off"],
+  deflates: true,
   controlled: true,
 };
 const BUN: BenchServer = {
   name: "bun",
   command: (port) => ["bun", built("bun.js"), String(port)],
+  deflates: false,
   controlled: true,
 };
 
@@ -66,5 +73,10 @@ function buildLibwebsockets(): BenchServer | string {
     encoding: "utf8",
   });
   if (compiled.status !== 0) return `does not compile: ${compiled.stderr.split("\n")[0]}`;
-  return { name: "libwebsockets", command: (port) => [program, String(port)], controlled: false };
+  return {
+    name: "libwebsockets",
+    command: (port) => [program, String(port)],
+    deflates: false,
+    controlled: false,
+  };
 }

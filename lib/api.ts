@@ -8,4 +8,7 @@ export * from "./api/options.ts";
 export * from "./api/protocol.ts";
 export * from "./api/reasons.ts";
 export * from "./api/wsi.ts";
+export type { Codec } from "./base/codec.ts";
 export type { Logger } from "./base/log.ts";
+export * from "./ws/extension.ts";
+export { type PermessageDeflateOptions, permessageDeflate } from "./ws/permessage-deflate.ts";

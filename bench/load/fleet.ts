@@ -1,4 +1,5 @@
 import type { Link, Loop } from "../../lib/loop/loop.ts";
+import type { Deflate } from "../cases.ts";
 import { Client, type ClientHost } from "./client.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -12,10 +13,17 @@ export interface Target {
   port: number;
   /** The sub-protocol to ask for; none when empty. */
   subprotocol: string;
+  /** What to offer of permessage-deflate; nothing when it is not there. */
+  deflate?: Deflate;
 }
 
+const OFFERS: Record<Deflate, string> = {
+  takeover: "permessage-deflate",
+  fresh: "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+};
+
 /** The upgrade request of every client (RFC 6455 section 4.1; the key is the RFC's own example). */
-export function upgradeRequest({ port, subprotocol }: Target): Buffer {
+export function upgradeRequest({ port, subprotocol, deflate }: Target): Buffer {
   const lines = [
     "GET / HTTP/1.1",
     `Host: 127.0.0.1:${port}`,
@@ -25,6 +33,7 @@ export function upgradeRequest({ port, subprotocol }: Target): Buffer {
     "Sec-WebSocket-Version: 13",
   ];
   if (subprotocol !== "") lines.push(`Sec-WebSocket-Protocol: ${subprotocol}`);
+  if (deflate !== undefined) lines.push(`Sec-WebSocket-Extensions: ${OFFERS[deflate]}`);
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }
 

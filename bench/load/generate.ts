@@ -2,7 +2,7 @@ import { cpuSeconds } from "../proc.ts";
 import { percentile } from "../stats.ts";
 import { createDriver, type Driver } from "./driver.ts";
 import { Fleet, type Target } from "./fleet.ts";
-import { Volley } from "./volley.ts";
+import { DeflatedVolley, EqualVolley } from "./volley.ts";
 import { createWorkload, type Mode } from "./workloads.ts";
 
 export interface LoadOptions extends Target {
@@ -19,6 +19,8 @@ export interface LoadOptions extends Target {
   /** The server's process, whose CPU time is read at both ends of the measured time; 0 for none. */
   pid: number;
   loop: "auto" | "epoll" | "node";
+  /** Messages that each connection exchanges before it rests, in `idle`. */
+  exchanged?: number;
 }
 
 /** What one run gives; the one line that the generator prints. */
@@ -62,7 +64,9 @@ export class Generator {
   constructor(options: LoadOptions) {
     this.#options = options;
     this.#driver = createDriver(options.loop);
-    this.#workload = createWorkload(options.mode, new Volley(options.bytes, options.depth));
+    const Volley = options.deflate === undefined ? EqualVolley : DeflatedVolley;
+    const volley = new Volley(options.bytes, options.depth);
+    this.#workload = createWorkload(options.mode, volley, options.exchanged);
     this.#fleet = new Fleet(this.#driver.loop, options, this.#workload);
   }
 
@@ -90,6 +94,14 @@ export class Generator {
     const before = this.#snapshot();
     await this.#turnFor(seconds);
     return this.#result(before, this.#snapshot());
+  }
+
+  /** Exchanges what an idle load exchanges before it rests. */
+  async exchange(): Promise<void> {
+    const { exchanged = 0 } = this.#options;
+    const fleet = this.#fleet;
+    this.#workload.start(fleet.clients);
+    await this.#driver.until(() => fleet.messages >= fleet.clients.length * exchanged || fleet.errors > 0);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { parseArgs } from "node:util";
+import type { Deflate } from "../cases.ts";
 import { Generator, type LoadOptions } from "./generate.ts";
 import type { Mode } from "./workloads.ts";
 
@@ -27,6 +28,8 @@ function readOptions(args: string[]): LoadOptions {
       pid: text("0"),
       subprotocol: text(""),
       loop: text("auto"),
+      deflate: text(""),
+      exchanged: text("0"),
     },
   });
   return {
@@ -40,6 +43,8 @@ function readOptions(args: string[]): LoadOptions {
     pid: Number(values.pid),
     subprotocol: values.subprotocol,
     loop: values.loop as LoadOptions["loop"],
+    ...(values.deflate === "" ? undefined : { deflate: values.deflate as Deflate }),
+    exchanged: Number(values.exchanged),
   };
 }
 
@@ -47,6 +52,7 @@ const options = readOptions(process.argv.slice(2));
 const generator = new Generator(options);
 const opened = await generator.open();
 if (options.mode === "idle") {
+  await generator.exchange();
   console.log(JSON.stringify({ opened }));
   process.stdin.resume();
   await once(process.stdin, "end");

@@ -89,18 +89,39 @@ class ConnectLoad implements Workload {
   received(): void {}
 }
 
-/** Opens connections and leaves them alone. */
+/** Opens connections, exchanges a number of messages on each, one at a time, and leaves them alone. */
 class IdleLoad implements Workload {
   readonly keeps = true;
   readonly latencies = new Samples(0);
+  readonly #volley: Volley;
+  readonly #toSend = new Map<Client, number>();
+  readonly #exchanged: number;
+
+  constructor(volley: Volley, exchanged: number) {
+    this.#volley = volley;
+    this.#exchanged = exchanged;
+  }
 
   opened(): void {}
-  start(): void {}
-  received(): void {}
+
+  start(clients: readonly Client[]): void {
+    for (const client of clients) {
+      this.#toSend.set(client, this.#exchanged);
+      this.received(client);
+    }
+  }
+
+  received(client: Client): void {
+    const left = this.#toSend.get(client) ?? 0;
+    if (left === 0) return;
+    this.#toSend.set(client, left - 1);
+    this.#volley.send(client.link, 1);
+  }
 }
 
-export function createWorkload(mode: Mode, volley: Volley): Workload {
+/** @param exchanged - Messages on each connection before it rests, in `idle`. */
+export function createWorkload(mode: Mode, volley: Volley, exchanged = 0): Workload {
   if (mode === "echo") return new EchoLoad(volley);
   if (mode === "broadcast") return new BroadcastLoad(volley);
-  return mode === "connect" ? new ConnectLoad() : new IdleLoad();
+  return mode === "connect" ? new ConnectLoad() : new IdleLoad(volley, exchanged);
 }

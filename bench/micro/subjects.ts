@@ -6,13 +6,14 @@ import { FIN, sendFrame } from "../../lib/ws/frame.ts";
 import { type FrameLimits, FrameParser } from "../../lib/ws/parser.ts";
 import { Session, type SessionLimits } from "../../lib/ws/session.ts";
 import { maskedFrame } from "../load/volley.ts";
+import { codecSubjects } from "./codecs.ts";
 
 const LIMITS: FrameLimits = {
   server: true,
   pieceSize: 65_536,
   maxMessageSize: 1 << 24,
   maxEmptyFragments: 1000,
-  rsv1: false,
+  rsv: 0,
 };
 
 /** Takes bytes and forgets them. */
@@ -31,6 +32,7 @@ const SESSION_LIMITS: SessionLimits = {
   ...LIMITS,
   wholeMessages: true,
   maxBufferedBytes: 1 << 24,
+  validateOutgoing: false,
 };
 
 /** What is dead is fast: a subject that fails must not go on being timed. */
@@ -118,6 +120,7 @@ export const SUBJECTS: readonly Subject[] = [
   ...SIZES.map((size) => utf8("ASCII", size, "hello ")),
   ...SIZES.map((size) => utf8("Greek", size, "κόσμε ")),
   head(),
+  ...codecSubjects(),
 ];
 
 /** A session that takes a message in, and with `echoes` sends a view of it back, as an echo server does. */
@@ -129,6 +132,7 @@ export function sessionSubject(bytes: number, echoes: boolean): Subject {
     onPong() {},
     onPeerClose: () => true,
     onOver: fail,
+    onExtensionError: fail,
   };
   const session = new Session(new MemoryOutlet(), handler, SESSION_LIMITS);
   const frame = unmaskableFrame(bytes);
@@ -141,7 +145,13 @@ export function sessionSubject(bytes: number, echoes: boolean): Subject {
 
 /** Several messages sent by the server's own doing: bytes and a string. */
 export function sendSubject(data: Buffer | string): Subject {
-  const handler = { onMessage() {}, onPong() {}, onPeerClose: () => true, onOver: fail };
+  const handler = {
+    onMessage() {},
+    onPong() {},
+    onPeerClose: () => true,
+    onOver: fail,
+    onExtensionError: fail,
+  };
   const session = new Session(new MemoryOutlet(), handler, SESSION_LIMITS);
   const opcode = typeof data === "string" ? TEXT : BINARY;
   return {

@@ -1,7 +1,7 @@
-import { CallbackReason, createContext, type Protocol, WriteProtocol } from "sluice";
+import { CallbackReason, createContext, type Protocol, permessageDeflate, WriteProtocol } from "sluice";
 import { listening } from "./control.ts";
 
-/* sluice: `sluice.js epoll|node PORT`. */
+/* sluice: `sluice.js epoll|node PORT [off|takeover|fresh]`, the last for permessage-deflate. */
 
 const echo: Protocol = {
   name: "echo",
@@ -21,12 +21,17 @@ const broadcast: Protocol = {
   },
 };
 
-const [loop, port] = process.argv.slice(2);
+const [loop, port, deflate = "off"] = process.argv.slice(2);
+const fresh = deflate === "fresh";
 const context = await createContext({
   port: Number(port),
   host: "0.0.0.0",
   eventLoop: loop as "epoll" | "node",
   protocols: [echo, broadcast],
+  extensions:
+    deflate === "off"
+      ? []
+      : [permessageDeflate({ serverNoContextTakeover: fresh, clientNoContextTakeover: fresh })],
 });
 listening(context.port);
 await context.run();

@@ -1,10 +1,17 @@
 import { WebSocket, WebSocketServer } from "ws";
 import { listening } from "./control.ts";
 
-/* The npm package ws: `ws.js PORT`. */
+/* The npm package ws: `ws.js PORT [off|takeover|fresh]`, the last for permessage-deflate. */
 
 const port = Number(process.argv[2]);
-const server = new WebSocketServer({ port, host: "0.0.0.0", perMessageDeflate: false });
+const deflate = process.argv[3] ?? "off";
+const fresh = deflate === "fresh";
+const server = new WebSocketServer({
+  port,
+  host: "0.0.0.0",
+  perMessageDeflate:
+    deflate === "off" ? false : { serverNoContextTakeover: fresh, clientNoContextTakeover: fresh },
+});
 const audience = new Set<WebSocket>();
 
 function tellAll(data: WebSocket.RawData): void {

@@ -1,4 +1,5 @@
 import type { Logger } from "../base/log.ts";
+import type { Extension } from "../ws/extension.ts";
 import type { Protocol } from "./protocol.ts";
 
 /** `port`: do not listen; the context is for clients only, as in the seed of this interface. */
@@ -61,6 +62,11 @@ export interface ContextOptions {
   ssl?: { cert: string; key: string };
   /** Files to serve. What no mount takes goes to the first protocol's HTTP. */
   mounts?: readonly Mount[];
+  /**
+   * Extensions to agree on with clients that offer them, `[permessageDeflate()]`. Default none: compression costs
+   * memory and time for each session, see `permessageDeflate`.
+   */
+  extensions?: readonly Extension[];
   /** Which loop to run; `auto` takes epoll where it can run, else node. Default `auto`. */
   eventLoop?: "auto" | "epoll" | "node";
   /** Origins that may open sessions, `"https://example.com"`. Unset: any. Requests without Origin are no browser's and pass. */
@@ -93,6 +99,11 @@ export interface ContextOptions {
   maxBufferedBytes?: number;
   /** Empty fragments in a row within one message; 1008 beyond. Default 1000. */
   maxEmptyFragments?: number;
+  /**
+   * Check that text which is written as bytes is UTF-8, and throw `ERR_INVALID_UTF8` where it is not. Strings always are.
+   * Default false: each byte is looked at once more, and the peer would close a session that gets others (1007).
+   */
+  validateOutgoing?: boolean;
   /** See `Timeouts`. */
   timeouts?: Partial<Timeouts>;
 }
@@ -110,6 +121,7 @@ export const DEFAULTS = Object.freeze({
   maxBodyBytes: 1_048_576,
   maxBufferedBytes: 16_777_216,
   maxEmptyFragments: 1000,
+  validateOutgoing: false,
   rxBufferSize: 65_536,
   maxMessageSize: 16_777_216,
   timeouts: Object.freeze({

@@ -98,5 +98,7 @@ export const WriteProtocol = {
   HTTP_FINAL: 7,
   /** Or-ed to TEXT, BINARY or CONTINUATION: more fragments of this message follow. */
   NO_FIN: 0x40,
+  /** Or-ed to TEXT or BINARY: send this message as it stands, whatever extensions the session has. Pictures need no compression. */
+  NO_COMPRESS: 0x100,
 } as const;
 export type WriteProtocol = (typeof WriteProtocol)[keyof typeof WriteProtocol];

@@ -6,7 +6,7 @@ import { monotonicMs } from "../base/clock.ts";
 import { codedError } from "../base/errors.ts";
 import type { Timed } from "../base/timers.ts";
 import { type RequestHead, readRequest } from "../http/request-head.ts";
-import type { Link, Task } from "../loop/loop.ts";
+import type { Link, LinkHandler, Task } from "../loop/loop.ts";
 import { parseProtocols } from "../ws/handshake-server.ts";
 import { checkClose } from "./close-code.ts";
 import { dispatch, GO_ON, type Outcome, PENDING, type Settled } from "./dispatch.ts";
@@ -139,6 +139,12 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
   forget(): void {
     this.setTimer(-1);
     this.bound.sessions.delete(this);
+  }
+
+  /** The link was destroyed, and its stream does not say that it is closed, as some never do: it has ended all the same. */
+  giveUp(): void {
+    this.link.handler = DEAF;
+    this.role.onClose();
   }
 
   /** The link is gone. */
@@ -292,6 +298,8 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
 }
 
 const PING_MODE = 5;
+/** Hears what a link says whose connection has ended. */
+const DEAF: LinkHandler = { onBytes() {}, onEnd() {}, onWritable() {}, onClose() {} };
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
 /** A close code and its text. */

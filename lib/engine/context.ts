@@ -31,7 +31,7 @@ const HTTP_ONLY: Protocol = {
 };
 
 /** How long the links that `destroy` drops at last may take to be gone; they are closed, this is for their callbacks. */
-const LAST_TURNS_MS = 2000;
+const LAST_TURNS_MS = 1000;
 
 /** A context: its table, its loop, its connections. `createContext` makes it and starts it. */
 export class ServiceContext implements Context, Host, Task {
@@ -105,8 +105,10 @@ export class ServiceContext implements Context, Host, Task {
         throw codedError("ERR_PROTOCOL_INIT", `protocol "${bound.protocol.name}" ${how} PROTOCOL_INIT`);
       }
       this.#initialised.push(bound);
-      if (this.#destroying !== null)
-        throw codedError("ECANCELED", "the context was destroyed in PROTOCOL_INIT");
+      if (this.#destroying === null) continue;
+      // Nor does destroy wait for a promise of PROTOCOL_INIT, which may be waiting for destroy.
+      if (this.#destroyed) await this.#callContext(bound, PROTOCOL_DESTROY, undefined);
+      throw codedError("ECANCELED", "the context was destroyed in PROTOCOL_INIT");
     }
   }
 
@@ -251,6 +253,7 @@ export class ServiceContext implements Context, Host, Task {
     await this.#untilAllGone(this.settings.timeouts.drain);
     for (const connection of this.#connections) connection.link.destroy();
     await this.#untilAllGone(LAST_TURNS_MS);
+    for (const connection of this.#connections) connection.giveUp();
     // The last CLOSED may have been put off to a turn that is still to come.
     if (this.#running) await new Promise<void>((resolve) => this.loop.soon({ runSoon: resolve }));
     else await this.loop.service(0).catch(() => 0);

@@ -40,7 +40,7 @@ export function dispatch(
   try {
     result = (protocol as unknown as { callback: LooseCallback }).callback(wsi, reason, user, input, len);
   } catch (error) {
-    report(logger, protocol, reason, error);
+    report(logger, protocol, reasonName(reason), error);
     return THREW;
   }
   if (result === undefined || result === 0) return GO_ON;
@@ -59,15 +59,15 @@ function watch(
   Promise.resolve(result).then(
     (value) => owner.settled(reason, value ? REFUSED : GO_ON),
     (error: unknown) => {
-      report(logger, protocol, reason, error);
+      report(logger, protocol, reasonName(reason), error);
       owner.settled(reason, THREW);
     },
   );
 }
 
-function report(logger: Logger, protocol: Protocol, reason: number, error: unknown): void {
+function report(logger: Logger, protocol: Protocol, where: string, error: unknown): void {
   try {
-    logger.error(`protocol "${protocol.name}" threw in ${reasonName(reason)}: ${describeError(error)}`);
+    logger.error(`protocol "${protocol.name}" threw in ${where}: ${describeError(error)}`);
   } catch {
     // A logger that throws is the application's too, and ends no server.
   }
@@ -82,7 +82,7 @@ export function makeUser(protocol: Protocol, logger: Logger): unknown {
   try {
     return protocol.perSessionData();
   } catch (error) {
-    logger.error(`protocol "${protocol.name}" threw in perSessionData: ${describeError(error)}`);
+    report(logger, protocol, "perSessionData", error);
     return NO_USER;
   }
 }

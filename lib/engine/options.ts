@@ -2,6 +2,8 @@ import { type ContextOptions, DEFAULTS, type Mount, type PluginSpec, type Timeou
 import type { Protocol } from "../api/protocol.ts";
 import { type Logger, quietLogger } from "../base/log.ts";
 import type { HttpLimits } from "../http/limits.ts";
+import { isToken } from "../http/tokens.ts";
+import { type Extension, RSV1, RSV2, RSV3 } from "../ws/extension.ts";
 import { normalOrigin } from "../ws/origin.ts";
 import type { BoundProtocol, ProtocolDefaults, ProtocolTable } from "./protocols.ts";
 
@@ -15,6 +17,7 @@ export interface Settings {
   readonly ssl: { cert: string; key: string } | undefined;
   readonly mounts: readonly Mount[];
   readonly eventLoop: "auto" | "epoll" | "node";
+  readonly extensions: readonly Extension[];
   readonly origins: ReadonlySet<string> | undefined;
   readonly gid: number | string | undefined;
   readonly uid: number | string | undefined;
@@ -44,6 +47,7 @@ const CHECKS: Record<keyof ContextOptions, Check> = {
   ssl: certificate,
   mounts: list,
   eventLoop: oneOf("auto", "epoll", "node"),
+  extensions: extensionList,
   origins: originList,
   defaultProtocol: nameOrFalse,
   gid: idOrName,
@@ -59,6 +63,7 @@ const CHECKS: Record<keyof ContextOptions, Check> = {
   maxBodyBytes: integer(0),
   maxBufferedBytes: integer(1),
   maxEmptyFragments: integer(1),
+  validateOutgoing: flag,
   timeouts: timeoutTable,
 };
 
@@ -89,6 +94,7 @@ function settingsFrom(options: ContextOptions): Settings {
     ssl: options.ssl,
     mounts: options.mounts ?? [],
     eventLoop: all.eventLoop,
+    extensions: Object.freeze([...(options.extensions ?? [])]),
     origins: options.origins && new Set(options.origins.map((origin) => normalOrigin(origin)!)),
     gid: options.gid,
     uid: options.uid,
@@ -104,6 +110,7 @@ function settingsFrom(options: ContextOptions): Settings {
       maxMessageSize: DEFAULTS.maxMessageSize,
       maxEmptyFragments: all.maxEmptyFragments,
       maxBufferedBytes: all.maxBufferedBytes,
+      validateOutgoing: all.validateOutgoing,
     }),
     httpLimits: Object.freeze({ maxHeaderBytes, maxHeaderCount, maxBodyBytes }),
     timeouts: Object.freeze({ ...DEFAULTS.timeouts, ...withoutUndefined(options.timeouts ?? {}) }),
@@ -192,6 +199,25 @@ function originList(value: unknown, name: string): void {
     if (typeof origin !== "string" || normalOrigin(origin) === null) {
       throw wrong(`${name}[${index}]`, 'an origin such as "https://example.com"', origin);
     }
+  }
+}
+
+function extensionList(value: unknown, name: string): void {
+  list(value, name);
+  const names = new Set<string>();
+  for (const [index, extension] of (value as unknown[]).entries()) {
+    const given = (extension ?? {}) as Partial<Record<keyof Extension, unknown>>;
+    const at = `${name}[${index}]`;
+    for (const method of ["accept", "offer", "agree"] as const) {
+      if (typeof given[method] !== "function")
+        throw wrong(at, "an extension, such as permessageDeflate()", extension);
+    }
+    if (typeof given.name !== "string" || !isToken(given.name))
+      throw wrong(`${at}.name`, "a token", given.name);
+    if (names.has(given.name)) throw new TypeError(`${name}: two are named "${given.name}"`);
+    names.add(given.name);
+    if (![RSV1, RSV2, RSV3].includes(given.rsv as number))
+      throw wrong(`${at}.rsv`, "RSV1, RSV2 or RSV3", given.rsv);
   }
 }
 

@@ -2,6 +2,7 @@ import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { PluginSpec } from "../api/options.ts";
 import type { Protocol } from "../api/protocol.ts";
+import { describeError } from "../base/log.ts";
 import { checkProtocol } from "./protocols.ts";
 
 type Factory = (options: unknown) => Protocol | readonly Protocol[];
@@ -30,9 +31,8 @@ async function loadPlugin(module: string, options: unknown): Promise<Protocol[]>
     for (const [index, protocol] of protocols.entries()) checkProtocol(protocol, index);
     return options === undefined ? protocols : protocols.map((protocol) => withOptions(protocol, options));
   } catch (error) {
-    throw new Error(`plugin "${module}": ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    const why = error instanceof Error ? error.message : describeError(error);
+    throw new Error(`plugin "${module}": ${why}`, { cause: error });
   }
 }
 

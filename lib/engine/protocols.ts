@@ -13,6 +13,8 @@ export interface BoundProtocol {
   readonly protocol: Protocol;
   readonly limits: SessionLimits;
   readonly sessions: Set<Member>;
+  /** The limits of sessions whose extensions use the reserved bits `rsv`. */
+  limitsWith(rsv: number): SessionLimits;
 }
 
 /** What the limits of a protocol default to. */
@@ -21,6 +23,7 @@ export interface ProtocolDefaults {
   maxMessageSize: number;
   maxEmptyFragments: number;
   maxBufferedBytes: number;
+  validateOutgoing: boolean;
 }
 
 /** The protocols of a context, in order. */
@@ -35,7 +38,7 @@ export class ProtocolTable {
       if (this.#byName.has(protocol.name)) {
         throw new TypeError(`protocols: two are named "${protocol.name}"`);
       }
-      const bound: BoundProtocol = { protocol, limits: limitsOf(protocol, defaults), sessions: new Set() };
+      const bound = bind(protocol, limitsOf(protocol, defaults));
       this.#byName.set(protocol.name, bound);
       return bound;
     });
@@ -64,17 +67,28 @@ export class ProtocolTable {
   }
 }
 
+function bind(protocol: Protocol, limits: SessionLimits): BoundProtocol {
+  const byRsv = new Map([[0, limits]]);
+  const limitsWith = (rsv: number) => {
+    const known = byRsv.get(rsv) ?? Object.freeze({ ...limits, rsv });
+    byRsv.set(rsv, known);
+    return known;
+  };
+  return { protocol, limits, sessions: new Set(), limitsWith };
+}
+
 function limitsOf(protocol: Protocol, defaults: ProtocolDefaults): SessionLimits {
   const wholeMessages = protocol.wholeMessages ?? false;
   return Object.freeze({
     server: true,
-    rsv1: false,
+    rsv: 0,
     wholeMessages,
     // A whole message is told at once, so that cutting its frames into pieces would be work for nothing.
     pieceSize: wholeMessages ? Number.MAX_SAFE_INTEGER : (protocol.rxBufferSize ?? defaults.rxBufferSize),
     maxMessageSize: protocol.maxMessageSize ?? defaults.maxMessageSize,
     maxEmptyFragments: defaults.maxEmptyFragments,
     maxBufferedBytes: defaults.maxBufferedBytes,
+    validateOutgoing: defaults.validateOutgoing,
   });
 }
 

@@ -1,8 +1,10 @@
 import type { CloseInfo } from "../api/protocol.ts";
 import { CallbackReason, WriteProtocol } from "../api/reasons.ts";
 import type { WsiState } from "../api/wsi.ts";
+import { describeError } from "../base/log.ts";
 import { viewOf } from "../base/view.ts";
 import { BINARY, CONTINUATION, FAILURES, PING, PONG, TEXT } from "../ws/codes.ts";
+import type { ExtensionStack } from "../ws/extensions.ts";
 import { lend, takeBack } from "../ws/frame.ts";
 import { Session, type SessionHandler } from "../ws/session.ts";
 import { checkClosePayload } from "./close-code.ts";
@@ -12,12 +14,12 @@ import type { Piece, Role } from "./role.ts";
 
 const { CLOSED, ESTABLISHED, RECEIVE, RECEIVE_PONG, SERVER_WRITEABLE, WS_PEER_INITIATED_CLOSE } =
   CallbackReason;
-const NO_FIN = WriteProtocol.NO_FIN;
+const { NO_COMPRESS, NO_FIN } = WriteProtocol;
 const NOTHING = Buffer.alloc(0);
 
 /** The opcode for a write mode that sends a frame of data, by its two low bits. */
 const OPCODES = [TEXT, BINARY, CONTINUATION];
-const DATA_MODE_BITS = NO_FIN | 3;
+const DATA_MODE_BITS = NO_COMPRESS | NO_FIN | 3;
 
 /** The user holds receiving back. */
 const HELD = 1;
@@ -31,6 +33,13 @@ const ENDED = 8;
 const PINGED = 16;
 /** The callback wants no answer to the peer's Close. */
 const DROPPED = 32;
+
+/** The extensions of a session, begun. */
+export interface SessionExtensions {
+  /** The reserved bits that they use. */
+  readonly rsv: number;
+  readonly stack: ExtensionStack | null;
+}
 
 /**
  * A connection that is a WebSocket session of a server.
@@ -51,10 +60,12 @@ export class RoleWs implements Role, SessionHandler {
   /** The loop's time of the last byte that came. */
   #heard: number;
 
-  /** @param held - Receiving was held back before the upgrade already, and the link is paused. */
-  constructor(connection: Connection, held: boolean) {
+  /**
+   * @param held - Receiving was held back before the upgrade already, and the link is paused.
+   */
+  constructor(connection: Connection, { rsv, stack }: SessionExtensions, held: boolean) {
     this.#connection = connection;
-    this.#session = new Session(connection.link, this, connection.bound.limits);
+    this.#session = new Session(connection.link, this, connection.bound.limitsWith(rsv), stack);
     if (held) this.#flags = HELD;
     if (held) this.#session.hold(true);
     this.#heard = connection.host.loop.now;
@@ -101,9 +112,10 @@ export class RoleWs implements Role, SessionHandler {
     const opcode = (mode & DATA_MODE_BITS) === mode ? OPCODES[mode & 3] : undefined;
     if (opcode === undefined) return this.#writeControl(data, mode);
     if (!this.#mayWrite()) return -1;
-    const size = this.#session.send(opcode, mode < NO_FIN, data);
+    const fin = (mode & NO_FIN) === 0;
+    const size = this.#session.send(opcode, fin, data, mode >= NO_COMPRESS);
     this.#connection.bytesSent += size;
-    if (mode < NO_FIN) this.#connection.messagesSent++;
+    if (fin) this.#connection.messagesSent++;
     return size;
   }
 
@@ -166,13 +178,12 @@ export class RoleWs implements Role, SessionHandler {
   /** What was kept comes first, then the link again. */
   #goOn(): void {
     if (this.#is(HELD)) return;
-    const kept = this.#kept;
+    // The session too may have something to tell that it was held back from.
+    const kept = this.#kept ?? NOTHING;
     this.#kept = null;
-    if (kept !== null) {
-      const taken = this.#session.receive(kept, 0, kept.length);
-      // Not copied again and again, however often it is held and taken up.
-      if (taken < kept.length && !this.#is(ENDED)) this.#kept = kept.subarray(taken);
-    }
+    const taken = this.#session.receive(kept, 0, kept.length);
+    // Not copied again and again, however often it is held and taken up.
+    if (taken < kept.length && !this.#is(ENDED)) this.#kept = kept.subarray(taken);
     if (!this.#is(HELD)) this.#connection.link.resume();
   }
 
@@ -248,6 +259,10 @@ export class RoleWs implements Role, SessionHandler {
     const info: CloseInfo = { code, reason, wasClean: true };
     if (this.#connection.call(WS_PEER_INITIATED_CLOSE, info, 0)) return true;
     return !this.#is(DROPPED);
+  }
+
+  onExtensionError(error: unknown): void {
+    this.#connection.host.logger.error(`an extension threw at a message: ${describeError(error)}`);
   }
 
   onOver(code: number, reason: string, wasClean: boolean): void {

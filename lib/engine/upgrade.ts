@@ -1,14 +1,16 @@
 import { CallbackReason } from "../api/reasons.ts";
 import type { OutgoingHeaders } from "../api/wsi.ts";
+import { describeError } from "../base/log.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { encodeHead } from "../http/response.ts";
+import { negotiate } from "../ws/extensions.ts";
 import { acceptValue, checkUpgrade, type UpgradeOffer } from "../ws/handshake-server.ts";
 import { originAllowed } from "../ws/origin.ts";
 import type { Connection } from "./connection.ts";
 import { GO_ON, makeUser, NO_USER, type Outcome, PENDING, type Settled, THREW } from "./dispatch.ts";
 import type { BoundProtocol } from "./protocols.ts";
 import { addedHeaders, writeLatin1 } from "./reply.ts";
-import { RoleWs } from "./role-ws.ts";
+import { RoleWs, type SessionExtensions } from "./role-ws.ts";
 
 /** Answers an upgrade request that is not accepted. */
 export type Refuse = (status: number, message: string, headers: OutgoingHeaders) => void;
@@ -75,6 +77,12 @@ function filter(connection: Connection, bound: BoundProtocol, upgrade: PendingUp
   return false;
 }
 
+/** What the handshake has agreed on beside the sub-protocol. */
+interface SessionTerms extends SessionExtensions {
+  /** The value of Sec-WebSocket-Extensions. */
+  readonly header: string | undefined;
+}
+
 /** An upgrade that its protocol is asked about. Nobody else's promise decides about it. */
 class PendingUpgrade implements Settled {
   readonly #connection: Connection;
@@ -115,13 +123,27 @@ class PendingUpgrade implements Settled {
     if (headers === null) return this.#refuse(500, "refused as its headers were made", {});
     // The callback may have ended the connection.
     if (connection.state !== "HTTP" || !connection.link.writable) return;
-    writeLatin1(connection.link, this.#switching(headers));
-    const role = new RoleWs(connection, connection.role.held);
+    const agreed = this.#negotiate();
+    if (agreed === null) return this.#refuse(500, "an extension failed", {});
+    writeLatin1(connection.link, this.#switching(headers, agreed.header));
+    const role = new RoleWs(connection, agreed, connection.role.held);
     connection.become(role);
     role.establish();
   }
 
-  #switching(headers: OutgoingHeaders): string {
+  /** Null when an extension throws; those of others are code like any callback. */
+  #negotiate(): SessionTerms | null {
+    const { loop, logger, settings } = this.#connection.host;
+    try {
+      const { header, rsv, open } = negotiate(settings.extensions, this.#offer.extensions);
+      return { header, rsv, stack: open({ codec: loop.codec }) };
+    } catch (error) {
+      logger.error(`an extension threw at its offers: ${describeError(error)}`);
+      return null;
+    }
+  }
+
+  #switching(headers: OutgoingHeaders, extensions: string | undefined): string {
     const { bound } = this.#connection;
     const named = this.#offer.protocols.length > 0;
     return encodeHead({
@@ -131,6 +153,7 @@ class PendingUpgrade implements Settled {
         Upgrade: "websocket",
         "Sec-WebSocket-Accept": acceptValue(this.#offer.key),
         ...(named ? { "Sec-WebSocket-Protocol": bound.protocol.name } : undefined),
+        ...(extensions === undefined ? undefined : { "Sec-WebSocket-Extensions": extensions }),
         ...headers,
       },
     });

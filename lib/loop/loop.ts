@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import type { Codec } from "../base/codec.ts";
 import type { Outlet } from "../base/outlet.ts";
 import type { TimerQueue } from "../base/timers.ts";
 
@@ -121,6 +122,8 @@ export interface Loop {
   readonly now: number;
   /** The timers of this loop. Fired within turns. */
   readonly timers: TimerQueue;
+  /** Compression, for all links of this loop. It goes on after `close`. */
+  readonly codec: Codec;
 
   /** Binds and listens. Rejects with the system's `code`, and leaves nothing open then. */
   listen(options: ListenOptions, onLink: OnLink): Promise<Listener>;

@@ -4,6 +4,7 @@ import { monotonicMs } from "../base/clock.ts";
 import { codedError } from "../base/errors.ts";
 import { describeError, type Logger, quietLogger } from "../base/log.ts";
 import { type TimerQueue, WatchedTimers } from "../base/timers.ts";
+import { zlibCodec } from "../base/zlib-codec.ts";
 import type { ConnectOptions, Listener, ListenOptions, Loop, OnLink, Task } from "./loop.ts";
 import { Alarm } from "./node-alarm.ts";
 import { Block } from "./node-block.ts";
@@ -47,6 +48,7 @@ interface Waiter {
 class NodeLoop implements Loop, LinkHost, ListenHost {
   readonly name = "node";
   readonly timers: TimerQueue;
+  readonly codec = zlibCodec;
   readonly block: Block;
   now = monotonicMs();
 
@@ -305,8 +307,12 @@ class NodeLoop implements Loop, LinkHost, ListenHost {
   async #emptied(): Promise<void> {
     if (this.#links.size > 0)
       await new Promise<void>((resolve) => {
-        this.#onEmpty = resolve;
-        setTimeout(resolve, STREAM_PATIENCE_MS).unref();
+        // It keeps the process: whoever awaits `close` has nothing else that would.
+        const late = setTimeout(resolve, STREAM_PATIENCE_MS);
+        this.#onEmpty = () => {
+          clearTimeout(late);
+          resolve();
+        };
       });
     do await new Promise((resolve) => setImmediate(resolve));
     while (this.#tailDue || this.#waiter !== undefined);

@@ -56,6 +56,7 @@ export const FAILURES = {
   closeCode: failure(PROTOCOL_ERROR, "invalid close code"),
   closeText: failure(INVALID_DATA, "close reason is not UTF-8"),
   text: failure(INVALID_DATA, "text is not UTF-8"),
+  compressed: failure(INVALID_DATA, "compressed data is corrupt"),
   tooBig: failure(TOO_BIG, "message too big"),
   emptyFragments: failure(POLICY, "too many empty fragments"),
   unreadPongs: failure(POLICY, "pings without reading the pongs"),

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { isToken, splitList } from "../http/tokens.ts";
+import { type ExtensionOffer, parseExtensions } from "./extension-header.ts";
 
 /** What the check needs of a request head; `http/request-head.ts` has it. */
 export interface UpgradeHead {
@@ -19,8 +20,8 @@ export interface UpgradeOffer {
   readonly key: string;
   /** Sub-protocols in the client's order; empty when it asked for none. */
   readonly protocols: readonly string[];
-  /** The value of Sec-WebSocket-Extensions, not looked into. */
-  readonly extensions: string | undefined;
+  /** Extensions in the client's order. */
+  readonly extensions: readonly ExtensionOffer[];
 }
 
 /** An upgrade request that is answered with an error. */
@@ -45,6 +46,7 @@ const REFUSALS = {
     upgrade: "websocket",
   }),
   protocols: refusal(400, "Sec-WebSocket-Protocol is not a list of different tokens"),
+  extensions: refusal(400, "Sec-WebSocket-Extensions is not a list of extensions with their parameters"),
 };
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -67,9 +69,13 @@ export function checkUpgrade(head: UpgradeHead): UpgradeOffer | UpgradeRefusal {
   if (key === undefined || !KEY.test(key)) return REFUSALS.key;
   const protocols = parseProtocols(head.get("sec-websocket-protocol"));
   if (protocols === null) return REFUSALS.protocols;
-  return { ok: true, key, protocols, extensions: head.get("sec-websocket-extensions") };
+  const asked = head.get("sec-websocket-extensions");
+  const extensions = asked === undefined ? NO_OFFERS : parseExtensions(asked);
+  if (extensions === null) return REFUSALS.extensions;
+  return { ok: true, key, protocols, extensions };
 }
 
+const NO_OFFERS: readonly ExtensionOffer[] = Object.freeze([]);
 const NONE: readonly string[] = Object.freeze([]);
 
 /** The sub-protocols of a header's value, none for no header; null when it is not a list of different tokens. */

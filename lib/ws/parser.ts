@@ -3,7 +3,7 @@ import { mask, readKey, rotateKey, seenBits } from "./mask.ts";
 
 /** What the parser tells, in the order of the wire. All ranges are unmasked, and lent until the call returns. */
 export interface FrameSink {
-  /** The header of a data frame is there: `parser.opcode`, `fin`, `rsv1`, `remaining` tell of it. */
+  /** The header of a data frame is there: `parser.opcode`, `fin`, `rsv`, `remaining` tell of it. */
   onDataFrame(): void;
   /** Payload of the data frame; `parser.remaining` is what is still to come of it. Called once for an empty frame. */
   onPayload(buffer: Buffer, start: number, end: number): void;
@@ -19,12 +19,12 @@ export interface FrameLimits {
   readonly server: boolean;
   /** The most bytes one `onPayload` brings. */
   readonly pieceSize: number;
-  /** The most bytes of a message, all fragments together. */
+  /** The most bytes of a message, all fragments together; of one that an extension has encoded, an eighth more. */
   readonly maxMessageSize: number;
   /** The most empty fragments in a row within a message. */
   readonly maxEmptyFragments: number;
-  /** True when an extension gives RSV1 on the first frame of a message a meaning (RFC 7692 section 6). */
-  readonly rsv1: boolean;
+  /** Reserved bits that extensions give a meaning on the first frame of a message (section 5.2); 0 without extensions. */
+  readonly rsv: number;
 }
 
 /*
@@ -40,6 +40,7 @@ const KEY = 4;
 const PAYLOAD = 5;
 const DEAD = 6;
 
+const RSV_BITS = 0x70;
 const NO_MESSAGE = -1;
 /** 256 to the power of the index: what the bytes of a length so far are worth at the least. */
 const WORTH = [1, 2 ** 8, 2 ** 16, 2 ** 24, 2 ** 32, 2 ** 40, 2 ** 48, 2 ** 56];
@@ -54,7 +55,8 @@ export class FrameParser {
   /** Of the current data frame. */
   opcode = 0;
   fin = false;
-  rsv1 = false;
+  /** Its reserved bits, as they stand in the first byte. */
+  rsv = 0;
   /** True when the payload that is being told is known to be ASCII; false when nobody has looked. */
   ascii = false;
   /** Payload of the current frame that is still to come. */
@@ -72,6 +74,7 @@ export class FrameParser {
   #toCome = 0;
   /** Bytes of the open message so far, `NO_MESSAGE` when none is open. */
   #messageBytes = NO_MESSAGE;
+  #maxBytes = 0;
   #emptyFragments = 0;
   /** Payload of a control frame that is cut by the end of a read. */
   #scratch: Buffer | null = null;
@@ -143,8 +146,8 @@ export class FrameParser {
     const opcode = byte & 0x0f;
     this.#state = SECOND;
     if (opcode >= CLOSE) return this.#firstOfControl(opcode, byte);
-    if ((byte & 0x30) !== 0) return this.#fail(FAILURES.reservedBits);
-    if ((byte & 0x40) !== 0 && (!this.limits.rsv1 || opcode === CONTINUATION))
+    const rsv = byte & RSV_BITS;
+    if (rsv !== 0 && ((rsv & ~this.limits.rsv) !== 0 || opcode === CONTINUATION))
       return this.#fail(FAILURES.reservedBits);
     if (opcode > 2) return this.#fail(FAILURES.opcode);
     if (opcode === CONTINUATION) {
@@ -152,16 +155,17 @@ export class FrameParser {
     } else {
       if (this.#messageBytes !== NO_MESSAGE) return this.#fail(FAILURES.missingContinuation);
       this.#messageBytes = 0;
+      this.#maxBytes = rsv === 0 ? this.limits.maxMessageSize : encodedLimit(this.limits.maxMessageSize);
       this.#emptyFragments = 0;
     }
     this.#control = 0;
     this.opcode = opcode;
     this.fin = byte > 0x7f;
-    this.rsv1 = (byte & 0x40) !== 0;
+    this.rsv = rsv;
   }
 
   #firstOfControl(opcode: number, byte: number): void {
-    if ((byte & 0x70) !== 0) return this.#fail(FAILURES.reservedBits);
+    if ((byte & RSV_BITS) !== 0) return this.#fail(FAILURES.reservedBits);
     if (opcode > PONG) return this.#fail(FAILURES.opcode);
     if (byte < 0x80) return this.#fail(FAILURES.fragmentedControl);
     this.#control = opcode;
@@ -189,7 +193,7 @@ export class FrameParser {
     if (wide && toCome === 2 && this.remaining === 0) return this.#fail(FAILURES.lengthForm);
     if (!wide && toCome === 0 && this.remaining <= MAX_CONTROL_PAYLOAD)
       return this.#fail(FAILURES.lengthForm);
-    if (this.#messageBytes + this.remaining * WORTH[toCome] > this.limits.maxMessageSize) {
+    if (this.#messageBytes + this.remaining * WORTH[toCome] > this.#maxBytes) {
       return this.#fail(FAILURES.tooBig);
     }
     if (toCome === 0) this.#lengthKnown(this.remaining);
@@ -199,7 +203,7 @@ export class FrameParser {
     this.remaining = length;
     if (this.#control === 0) {
       this.#messageBytes += length;
-      if (this.#messageBytes > this.limits.maxMessageSize) return this.#fail(FAILURES.tooBig);
+      if (this.#messageBytes > this.#maxBytes) return this.#fail(FAILURES.tooBig);
       if (length > 0 || this.fin) this.#emptyFragments = 0;
       else if (++this.#emptyFragments > this.limits.maxEmptyFragments)
         return this.#fail(FAILURES.emptyFragments);
@@ -269,4 +273,9 @@ function headerSize(second: number): number {
   const length = second & 0x7f;
   const sized = length < 126 ? 2 : length === 126 ? 4 : 10;
   return second > 0x7f ? sized + 4 : sized;
+}
+
+/** What does not compress grows a little, the more so the less the peer cares; fixed codes of DEFLATE need 9 bits a byte. */
+function encodedLimit(maxMessageSize: number): number {
+  return maxMessageSize + Math.ceil(maxMessageSize / 8) + 64;
 }

@@ -1,8 +1,9 @@
 import { codedError } from "../base/errors.ts";
 import type { Outlet } from "../base/outlet.ts";
-import { checkUtf8, UTF8_BOUNDARY } from "../base/utf8.ts";
+import { checkUtf8, UTF8_BOUNDARY, UTF8_INVALID } from "../base/utf8.ts";
 import {
   ABNORMAL,
+  BINARY,
   CLOSE,
   CONTINUATION,
   FAILURES,
@@ -14,6 +15,7 @@ import {
   PONG,
   TEXT,
 } from "./codes.ts";
+import type { ExtensionStack } from "./extensions.ts";
 import { FIN, sendFrame, sendMaskedFrame } from "./frame.ts";
 import { type ReceiveLimits, Receiver, type ReceiverOwner } from "./receiver.ts";
 
@@ -32,12 +34,16 @@ export interface SessionHandler {
    * below is to be ended (`wasClean` or not), and nothing more is told.
    */
   onOver(code: number, reason: string, wasClean: boolean): void;
+  /** An extension threw, which it never should; the session fails with 1011 behind this. */
+  onExtensionError(error: unknown): void;
 }
 
 /** What bounds a session; one frozen object for all sessions of a protocol. */
 export interface SessionLimits extends ReceiveLimits {
   /** Bytes that may wait for a peer before it is given up. */
   readonly maxBufferedBytes: number;
+  /** Check that text which is given as bytes is UTF-8. */
+  readonly validateOutgoing: boolean;
 }
 
 /** Bytes of pongs that may wait for a peer that reads none of them. */
@@ -51,6 +57,10 @@ const MAX_UNREAD_PONGS = 65_536;
  *        │                  │  end of the stream, failure ──► OVER   not clean
  *        └── peer's Close, answered ───────────────────────► OVER   clean
  */
+/** What `send` is in the midst of: nothing, a binary message, or else a text in this state of its UTF-8. */
+const NO_MESSAGE = -2;
+const BINARY_MESSAGE = -3;
+
 const OPEN = 0;
 const CLOSING = 1;
 const OVER = 2;
@@ -63,9 +73,10 @@ export class Session implements ReceiverOwner {
   readonly #outlet: Outlet;
   readonly #handler: SessionHandler;
   readonly #limits: SessionLimits;
+  readonly #extensions: ExtensionStack | null;
   #state = OPEN;
-  /** Inside a message that `send` began with fin = false. */
-  #sending = false;
+  /** The message that `send` began with fin = false. */
+  #sending = NO_MESSAGE;
   #held = false;
   #unreadPongs = 0;
   /** Bytes that were queued at the last ping. */
@@ -73,10 +84,17 @@ export class Session implements ReceiverOwner {
   /** There only while a message is in progress. */
   #receiver: Receiver | null = null;
 
-  constructor(outlet: Outlet, handler: SessionHandler, limits: SessionLimits) {
+  /** @param extensions - What both sides have agreed on; `limits.rsv` holds their bits. */
+  constructor(
+    outlet: Outlet,
+    handler: SessionHandler,
+    limits: SessionLimits,
+    extensions: ExtensionStack | null = null,
+  ) {
     this.#outlet = outlet;
     this.#handler = handler;
     this.#limits = limits;
+    this.#extensions = extensions;
   }
 
   /** True until a Close was sent or the session is over: messages may be sent. */
@@ -130,12 +148,45 @@ export class Session implements ReceiverOwner {
    * Sends a message or a fragment of one, and returns its size in bytes. Only while `canSend`.
    *
    * @param opcode - TEXT, BINARY or CONTINUATION.
-   * @throws Error `ERR_SEQUENCE` for a continuation of nothing, or a new message inside an open one.
+   * @param plain - Keep extensions from encoding it; of a message in fragments the first one decides.
+   * @throws Error `ERR_SEQUENCE` for a continuation of nothing, or a new message inside an open one; `ERR_INVALID_UTF8`
+   *   with `validateOutgoing` for text in bytes that are not. Nothing is sent then, and nothing has changed.
    */
-  send(opcode: number, fin: boolean, data: Uint8Array | string): number {
-    if ((opcode === CONTINUATION) !== this.#sending) throw sequenceError(opcode);
-    this.#sending = !fin;
-    return this.#frame(fin ? opcode | FIN : opcode, data);
+  send(opcode: number, fin: boolean, data: Uint8Array | string, plain = false): number {
+    if ((opcode === CONTINUATION) !== (this.#sending !== NO_MESSAGE)) throw sequenceError(opcode);
+    const message = this.#limits.validateOutgoing ? this.#checkText(opcode, fin, data) : BINARY_MESSAGE;
+    const size =
+      this.#extensions === null
+        ? this.#frame(fin ? opcode | FIN : opcode, data)
+        : this.#sendEncoded(this.#extensions, opcode, fin, data, plain);
+    this.#sending = fin ? NO_MESSAGE : message;
+    return size;
+  }
+
+  /** The message behind this fragment. */
+  #checkText(opcode: number, fin: boolean, data: Uint8Array | string): number {
+    if (opcode === BINARY || (opcode === CONTINUATION && this.#sending === BINARY_MESSAGE))
+      return BINARY_MESSAGE;
+    const before = opcode === TEXT ? UTF8_BOUNDARY : this.#sending;
+    const behind =
+      typeof data === "string" ? behindString(before, data) : checkUtf8(before, data, 0, data.length);
+    if (behind === UTF8_INVALID || (fin && behind !== UTF8_BOUNDARY)) throw notUtf8();
+    return behind;
+  }
+
+  #sendEncoded(
+    extensions: ExtensionStack,
+    opcode: number,
+    fin: boolean,
+    data: Uint8Array | string,
+    plain: boolean,
+  ): number {
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    const first = opcode !== CONTINUATION;
+    const payload = extensions.encode(bytes, first, fin, plain);
+    const rsv = first ? extensions.rsv : 0;
+    this.#frame((fin ? opcode | FIN : opcode) | rsv, payload);
+    return bytes.length;
   }
 
   /** Sends a PING or PONG; returns the size of its payload. Throws a RangeError over 125 bytes. */
@@ -180,10 +231,21 @@ export class Session implements ReceiverOwner {
     this.#state = OVER;
     this.#receiver?.stop();
     this.#receiver = null;
+    this.#extensions?.close();
     this.#handler.onOver(code, reason, wasClean);
   }
 
   // ── Receiving: what the receiver tells ───────────────────────────────────────────────────────────────────
+
+  decode(rsv: number, buffer: Buffer, start: number, end: number): Buffer | Failure {
+    if (this.#extensions === null) return FAILURES.reservedBits;
+    try {
+      return this.#extensions.decode(rsv, buffer, start, end, this.#limits.maxMessageSize);
+    } catch (error) {
+      this.#handler.onExtensionError(error);
+      return FAILURES.callback;
+    }
+  }
 
   onMessage(buffer: Buffer, start: number, end: number, room: number): void {
     this.#handler.onMessage(buffer, start, end, room);
@@ -249,4 +311,13 @@ function sequenceError(opcode: number): Error {
       ? "CONTINUATION without a message: begin one with TEXT | NO_FIN or BINARY | NO_FIN"
       : `${name} inside a message: go on with CONTINUATION, and leave NO_FIN out to end it`,
   );
+}
+
+function notUtf8(): Error {
+  return codedError("ERR_INVALID_UTF8", "a text message takes UTF-8; send other bytes as BINARY");
+}
+
+/** A string is whole characters: it cannot end one that bytes have begun. */
+function behindString(before: number, text: string): number {
+  return before === UTF8_BOUNDARY || text === "" ? before : UTF8_INVALID;
 }

@@ -40,7 +40,9 @@ test("figuresOf gives no figure for a server that took no CPU time, or whose tim
 test("tryServers leaves out a server that cannot run, and says why", async () => {
   const missing: string[] = [];
   const command = () => [process.execPath, "-e", 'throw new Error("no such loop")'];
-  expect(await tryServers([{ name: "broken", command, controlled: true }], missing)).toEqual([]);
+  expect(await tryServers([{ name: "broken", command, deflates: false, controlled: true }], missing)).toEqual(
+    [],
+  );
   expect(missing).toEqual(["broken: Error: no such loop"]);
 });
 

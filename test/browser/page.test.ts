@@ -6,19 +6,9 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { makeCertificate } from "../test-server/certificate.ts";
 import { ServerProcess } from "../test-server/server-process.ts";
+import { ARGS, CHROMIUM } from "./chromium.ts";
 
 /** The test page in a real browser, against the compiled test server. */
-const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const ARGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const SCREENSHOT = fileURLToPath(new URL("../../docs/test-page.png", import.meta.url));
 const patient = { timeout: 8_000, interval: 50 };
 

@@ -33,6 +33,7 @@ const options: Record<keyof ContextOptions, true> = {
   plugins: true,
   ssl: true,
   mounts: true,
+  extensions: true,
   eventLoop: true,
   origins: true,
   defaultProtocol: true,
@@ -49,6 +50,7 @@ const options: Record<keyof ContextOptions, true> = {
   maxBodyBytes: true,
   maxBufferedBytes: true,
   maxEmptyFragments: true,
+  validateOutgoing: true,
   timeouts: true,
 };
 const timeouts: Record<keyof Timeouts, true> = {

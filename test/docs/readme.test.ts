@@ -18,12 +18,14 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { textFrame } from "../support/frames.ts";
+import { Peer } from "../support/node-client.ts";
 
 const checkout = fileURLToPath(new URL("../../", import.meta.url));
 const run = promisify(execFile);
 
 /** Documents whose examples are run or compiled; each of them is marked `<!-- example: name -->`. */
-const documents = ["README.md", "docs/porting-from-libwebsockets.md"];
+const documents = ["README.md", "docs/porting-from-libwebsockets.md", "docs/compression.md"];
 const linking = [
   ...documents,
   "CHANGELOG.md",
@@ -194,6 +196,25 @@ describe("the examples of the documents", () => {
     writeFileSync(join(typed, "package.json"), '{ "type": "module" }\n');
     const tsc = join(checkout, "node_modules/typescript/bin/tsc");
     await run(process.execPath, [tsc, "-p", typed]).catch(({ stdout }) => expect.fail(stdout));
+  });
+
+  test("deflate.mjs compresses for a client that offers it", async () => {
+    const port = await start(exampleText("deflate.mjs"), "deflate.mjs");
+    const client = await Client.open(`ws://127.0.0.1:${port}/`);
+    expect(client.socket.extensions).toBe("permessage-deflate");
+    client.socket.send("again and ".repeat(1000));
+    expect(await client.next()).toEqual({ data: "again and ".repeat(1000), binary: false });
+    client.socket.terminate();
+  });
+
+  test("reverse.ts is an extension that a client can agree on", async () => {
+    const port = await start(readFileSync(join(folder, "compiled/reverse.js"), "utf8"), "reverse.mjs");
+    const peer = await Peer.open({ port });
+    const reply = await peer.upgrade({ headers: { "Sec-WebSocket-Extensions": "x-reverse" } });
+    expect(reply.headers["sec-websocket-extensions"]).toBe("x-reverse");
+    peer.send(textFrame("olleh", { rsv: 2 }));
+    expect(await peer.frame()).toMatchObject({ rsv: 2, payload: Buffer.from("olleh") });
+    await peer.drop();
   });
 
   test("echo.mjs sends back text as text and binary as binary", async () => {

@@ -121,6 +121,38 @@ describeLoops("a context", (loop) => {
       await context.service(0);
     });
 
+    it("run while a service call waits rejects with EBUSY; the call goes on, and destroy works", async () => {
+      const server = await start({ run: false });
+      while ((await server.context.service(0)) !== 0);
+      const waiting = server.context.service(-1);
+      await expect(server.context.run()).rejects.toMatchObject({ code: "EBUSY" });
+      const peer = await server.connect();
+      expect(await waiting).toBeGreaterThan(0);
+      await server.context.destroy();
+      await peer.closed();
+      expect(server.all("PROTOCOL_DESTROY")).toHaveLength(1);
+    });
+
+    it("destroy right behind such a run ends the call that waits", async () => {
+      const server = await start({ run: false });
+      while ((await server.context.service(0)) !== 0);
+      const waiting = server.context.service(-1);
+      const failed = expect(server.context.run()).rejects.toMatchObject({ code: "EBUSY" });
+      await server.context.destroy();
+      await Promise.all([failed, waiting]);
+      expect(server.all("PROTOCOL_DESTROY")).toHaveLength(1);
+    });
+
+    it("a second run rejects with EBUSY, and the first goes on until destroy", async () => {
+      const server = await start({ run: false });
+      const first = server.context.run();
+      await expect(server.context.run()).rejects.toMatchObject({ code: "EBUSY" });
+      expect((await server.ask(httpRequest())).status).toBe(200);
+      await server.destroy();
+      await first;
+      expect(server.all("PROTOCOL_DESTROY")).toHaveLength(1);
+    });
+
     it("service rejects with ECANCELED once destroyed, and run resolves", async () => {
       const { context } = await start({ run: false });
       const ran = context.run();

@@ -112,4 +112,12 @@ describe("a session's own data", () => {
     expect(makeUser({ name: "mine", callback() {}, perSessionData }, { ...logger, error })).toBe(NO_USER);
     expect(log[0]).toMatch(/^protocol "mine" threw in perSessionData: Error: boom/);
   });
+
+  it("is none when the logger throws besides", () => {
+    const fails = () => {
+      throw new Error("boom");
+    };
+    const protocol: Protocol = { name: "mine", callback() {}, perSessionData: fails };
+    expect(makeUser(protocol, { ...logger, error: fails })).toBe(NO_USER);
+  });
 });

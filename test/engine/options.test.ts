@@ -11,14 +11,20 @@ const wrong = (options: object) => () => resolveOptions(options as ContextOption
 describe("options that are left out", () => {
   it("have the defaults of the header", () => {
     const { timeouts, rxBufferSize, maxMessageSize, ...plain } = DEFAULTS;
-    const { maxHeaderBytes, maxHeaderCount, maxBodyBytes, maxEmptyFragments, ...direct } = plain;
+    const { maxHeaderBytes, maxHeaderCount, maxBodyBytes, ...forSessions } = plain;
+    const { maxEmptyFragments, validateOutgoing, ...direct } = forSessions;
     const settings = resolveOptions({});
     expect(settings).toMatchObject(direct);
     expect(settings.timeouts).toEqual(timeouts);
     expect(settings.httpLimits).toEqual({ maxHeaderBytes, maxHeaderCount, maxBodyBytes });
-    expect(settings.protocolDefaults).toMatchObject({ rxBufferSize, maxMessageSize, maxEmptyFragments });
+    expect(settings.protocolDefaults).toMatchObject({
+      rxBufferSize,
+      maxMessageSize,
+      maxEmptyFragments,
+      validateOutgoing,
+    });
     expect(settings.logger).toBe(quietLogger);
-    expect(settings).toMatchObject({ protocols: [], plugins: [], mounts: [] });
+    expect(settings).toMatchObject({ protocols: [], plugins: [], mounts: [], extensions: [] });
     for (const name of ["host", "path", "ssl", "origins", "gid", "uid", "user"] as const)
       expect(settings[name], name).toBeUndefined();
   });

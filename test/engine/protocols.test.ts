@@ -2,7 +2,13 @@ import { describe, expect, it } from "vitest";
 import type { Protocol } from "../../lib/api.ts";
 import { checkProtocol, ProtocolTable } from "../../lib/engine/protocols.ts";
 
-const DEFAULTS = { rxBufferSize: 1000, maxMessageSize: 2000, maxEmptyFragments: 3, maxBufferedBytes: 4000 };
+const DEFAULTS = {
+  rxBufferSize: 1000,
+  maxMessageSize: 2000,
+  maxEmptyFragments: 3,
+  maxBufferedBytes: 4000,
+  validateOutgoing: false,
+};
 const named = (name: string, more: Partial<Protocol> = {}): Protocol => ({ name, callback() {}, ...more });
 const tableOf = (...protocols: Protocol[]) => new ProtocolTable(protocols, DEFAULTS);
 
@@ -39,14 +45,23 @@ describe("the protocol table", () => {
     const { limits } = tableOf(a).first;
     expect(limits).toEqual({
       server: true,
-      rsv1: false,
+      rsv: 0,
       wholeMessages: false,
       pieceSize: 1000,
       maxMessageSize: 2000,
       maxEmptyFragments: 3,
       maxBufferedBytes: 4000,
+      validateOutgoing: false,
     });
     expect(Object.isFrozen(limits)).toBe(true);
+  });
+
+  it("makes one more for each set of reserved bits that extensions use", () => {
+    const bound = tableOf(a).first;
+    expect(bound.limitsWith(0)).toBe(bound.limits);
+    expect(bound.limitsWith(0x40)).toEqual({ ...bound.limits, rsv: 0x40 });
+    expect(bound.limitsWith(0x40)).toBe(bound.limitsWith(0x40));
+    expect(bound.limitsWith(0x50).rsv).toBe(0x50);
   });
 
   it("takes the limits that a protocol has itself", () => {

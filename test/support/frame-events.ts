@@ -8,7 +8,7 @@ export const SERVER: FrameLimits = Object.freeze({
   pieceSize: 65_536,
   maxMessageSize: 1_000_000,
   maxEmptyFragments: 3,
-  rsv1: false,
+  rsv: 0,
 });
 export const CLIENT: FrameLimits = { ...SERVER, server: false };
 
@@ -25,8 +25,10 @@ export class Events implements FrameSink {
   }
 
   onDataFrame(): void {
-    const { opcode, fin, rsv1, remaining } = this.parser;
-    this.#line(`frame ${opcode}${fin ? " fin" : ""}${rsv1 ? " rsv1" : ""} ${remaining}`);
+    const { opcode, fin, rsv, remaining } = this.parser;
+    this.#line(
+      `frame ${opcode}${fin ? " fin" : ""}${rsv === 0 ? "" : ` rsv ${rsv.toString(16)}`} ${remaining}`,
+    );
   }
 
   onPayload(buffer: Buffer, start: number, end: number): void {

@@ -1,16 +1,18 @@
 import type { Failure } from "../../lib/ws/codes.ts";
+import type { ExtensionStack } from "../../lib/ws/extensions.ts";
 import { Session, type SessionHandler, type SessionLimits } from "../../lib/ws/session.ts";
 import { parseFrames, readClose } from "./frames.ts";
 import { MemoryOutlet } from "./outlet.ts";
 
 const LIMITS: SessionLimits = Object.freeze({
   server: true,
-  rsv1: false,
+  rsv: 0,
   wholeMessages: false,
   pieceSize: 65_536,
   maxMessageSize: 1_000_000,
   maxEmptyFragments: 3,
   maxBufferedBytes: 16_777_216,
+  validateOutgoing: false,
 });
 
 /** How a session ended. */
@@ -36,8 +38,8 @@ export class TestSession implements SessionHandler {
   onPeerCloseDo: () => boolean = () => true;
   #parts: Buffer[] = [];
 
-  constructor(limits: Partial<SessionLimits> = {}) {
-    this.session = new Session(this.outlet, this, { ...LIMITS, ...limits });
+  constructor(limits: Partial<SessionLimits> = {}, extensions: ExtensionStack | null = null) {
+    this.session = new Session(this.outlet, this, { ...LIMITS, ...limits }, extensions);
   }
 
   /** How it ended; null while it has not. */
@@ -103,6 +105,10 @@ export class TestSession implements SessionHandler {
   onPeerClose(code: number, reason: string): boolean {
     this.peerCloses.push(`${code} ${reason}`);
     return this.onPeerCloseDo();
+  }
+
+  onExtensionError(error: unknown): void {
+    this.told.push(`extension error: ${String(error)}`);
   }
 
   onOver(code: number, reason: string, wasClean: boolean): void {

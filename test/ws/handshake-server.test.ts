@@ -71,12 +71,19 @@ describe("an upgrade", () => {
       ok: true,
       key: KEY,
       protocols: ["b", "a"],
-      extensions: "permessage-deflate; x",
+      extensions: [{ name: "permessage-deflate", parameters: new Map([["x", null]]) }],
     });
   });
 
+  it.each(["a;", "a b", 'a; b="c', "=", ""])(
+    "with extensions that break their grammar is refused with 400: %s",
+    (value) => {
+      expect(checkUpgrade(headers({ "Sec-WebSocket-Extensions": value }))).toMatchObject({ status: 400 });
+    },
+  );
+
   it("that asks for nothing more is offered without", () => {
-    expect(checkUpgrade(head())).toEqual({ ok: true, key: KEY, protocols: [], extensions: undefined });
+    expect(checkUpgrade(head())).toEqual({ ok: true, key: KEY, protocols: [], extensions: [] });
   });
 
   it.each(["POST", "HEAD", "PUT", "OPTIONS", "get"])(

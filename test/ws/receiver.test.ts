@@ -24,6 +24,13 @@ class Owner implements ReceiverOwner {
     return this.receiver.feed(bytes, 0, bytes.length);
   }
 
+  /** What an extension would do: turns the bytes round; "!" fails. */
+  decode(rsv: number, buffer: Buffer, start: number, end: number): Buffer | Failure {
+    this.told.push(`decode ${rsv.toString(16)}: ${buffer.toString("utf8", start, end)}`);
+    if (buffer[start] === 0x21) return FAILURES.tooBig;
+    return Buffer.from(buffer.subarray(start, end)).reverse();
+  }
+
   onMessage(buffer: Buffer, start: number, end: number): void {
     const { binary, first, final, remaining } = this.receiver;
     const kind = binary ? "binary" : "text";
@@ -111,5 +118,122 @@ describe("a receiver that was given back", () => {
     const second = new Owner();
     second.feed(textFrame("é", { fin: false }), moreFrame("x"));
     expect(second.told).toEqual(["text first 0: é", "text final 0: x"]);
+  });
+});
+
+describe("a message with reserved bits", () => {
+  const RSV = 4;
+  const PIECES_OF_3 = { ...PIECES, rsv: 0x40, pieceSize: 3 };
+  const WHOLE_RSV = { ...WHOLE, rsv: 0x40 };
+
+  it("is decoded at its end and told as if it had come plain", () => {
+    const owner = new Owner(WHOLE_RSV);
+    owner.feed(textFrame("olleH", { rsv: RSV }), textFrame("plain"));
+    expect(owner.told).toEqual([
+      "decode 40: olleH",
+      "text first final 0: Hello",
+      "text first final 0: plain",
+    ]);
+    expect(owner.receiver.idle).toBe(true);
+  });
+
+  it("is gathered from its fragments, and control frames amid them are told at once", () => {
+    const owner = new Owner(WHOLE_RSV);
+    const first = binaryFrame("ol", { fin: false, rsv: RSV });
+    owner.feed(
+      first,
+      moreFrame("l", { fin: false }),
+      pingFrame("p"),
+      moreFrame("", { fin: false }),
+      moreFrame("eH"),
+    );
+    expect(owner.told).toEqual(["control 9: p", "decode 40: olleH", "binary first final 0: Hello"]);
+    expect(owner.receiver.idle).toBe(true);
+  });
+
+  it("is told in pieces, with what is still to come of the message", () => {
+    const owner = new Owner(PIECES_OF_3);
+    owner.feed(textFrame("7654321", { rsv: RSV }));
+    expect(owner.told.slice(1)).toEqual(["text first 4: 123", "text 1: 456", "text final 0: 7"]);
+  });
+
+  it("may come out empty", () => {
+    const owner = new Owner(PIECES_OF_3);
+    owner.feed(textFrame("", { rsv: RSV }));
+    expect(owner.told).toEqual(["decode 40: ", "text first final 0: "]);
+  });
+
+  it("is the same however its bytes are cut", () => {
+    const bytes = Buffer.concat([
+      textFrame("6543", { fin: false, rsv: RSV }),
+      moreFrame("21"),
+      textFrame("x"),
+    ]);
+    const whole = new Owner(PIECES_OF_3);
+    whole.feed(Buffer.from(bytes));
+    expect(whole.told).toHaveLength(4);
+    for (let cut = 1; cut < bytes.length; cut++) {
+      const owner = new Owner(PIECES_OF_3);
+      owner.feed(Buffer.from(bytes.subarray(0, cut)));
+      owner.feed(Buffer.from(bytes.subarray(cut)));
+      expect(owner.told, `cut at ${cut}`).toEqual(whole.told);
+    }
+  });
+
+  it("that is held back amid its pieces goes on where it stopped, and what comes behind it waits", () => {
+    const owner = new Owner(PIECES_OF_3);
+    const tell = owner.onMessage.bind(owner);
+    owner.onMessage = (buffer, start, end) => {
+      tell(buffer, start, end);
+      owner.receiver.hold(true);
+    };
+    const bytes = Buffer.concat([textFrame("7654321", { rsv: RSV }), textFrame("next")]);
+    const taken = owner.receiver.feed(bytes, 0, bytes.length);
+    expect(owner.told.slice(1)).toEqual(["text first 4: 123"]);
+    expect(owner.receiver.idle).toBe(false);
+    for (const told of ["text 1: 456", "text final 0: 7"]) {
+      owner.receiver.hold(false);
+      expect(owner.receiver.feed(bytes, taken, taken)).toBe(taken);
+      expect(owner.told.at(-1)).toBe(told);
+    }
+    expect(owner.receiver.feed(bytes, taken, bytes.length), "held").toBe(taken);
+    owner.receiver.hold(false);
+    owner.receiver.feed(bytes, taken, bytes.length);
+    expect(owner.told.at(-1)).toBe("text first 1: nex");
+  });
+
+  it("tells no further piece when it is stopped within one", () => {
+    const owner = new Owner(PIECES_OF_3);
+    const tell = owner.onMessage.bind(owner);
+    owner.onMessage = (buffer, start, end) => {
+      tell(buffer, start, end);
+      owner.receiver.stop();
+    };
+    owner.feed(textFrame("7654321", { rsv: RSV }), textFrame("next"));
+    expect(owner.told.slice(1)).toEqual(["text first 4: 123"]);
+  });
+
+  it("fails as its decoder says, or for text that is not UTF-8 when decoded", () => {
+    const refused = new Owner(WHOLE_RSV);
+    refused.feed(textFrame("!", { rsv: RSV }), textFrame("x"));
+    expect(refused.told).toEqual(["decode 40: !", `failure: ${FAILURES.tooBig.reason}`]);
+    const mangled = new Owner(WHOLE_RSV);
+    mangled.feed(textFrame("é", { rsv: RSV }));
+    expect(mangled.told[1]).toBe(`failure: ${FAILURES.text.reason}`);
+    const binary = new Owner(WHOLE_RSV);
+    binary.feed(binaryFrame("é", { rsv: RSV }));
+    expect(binary.told[1]).toMatch(/^binary first final/);
+  });
+
+  it("may be an eighth longer than maxMessageSize before it is decoded, and no more", () => {
+    const limits = { ...WHOLE_RSV, maxMessageSize: 1000 };
+    const owner = new Owner(limits);
+    owner.feed(binaryFrame(Buffer.alloc(1000 + 125 + 64, 0x61), { rsv: RSV }));
+    expect(owner.told[1]).toMatch(/^binary first final/);
+    owner.feed(binaryFrame("", { claim: 1190, rsv: RSV }));
+    expect(owner.told.at(-1)).toBe(`failure: ${FAILURES.tooBig.reason}`);
+    const plain = new Owner(limits);
+    plain.feed(binaryFrame("", { claim: 1001 }));
+    expect(plain.told).toEqual([`failure: ${FAILURES.tooBig.reason}`]);
   });
 });

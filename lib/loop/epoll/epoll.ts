@@ -15,6 +15,7 @@ import { Notes } from "./notes.ts";
 import { Pollset, type Source } from "./pollset.ts";
 import { Pump } from "./pump.ts";
 import { type StreamHost, Streams } from "./streams.ts";
+import { type LoopCodec, openCodec } from "./zlib.ts";
 
 /** The receive buffer; one recv takes as much of it as lies behind the headroom. */
 const RECEIVE_SIZE = 512 * 1024;
@@ -40,6 +41,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   readonly libc: Libc;
   readonly logger: Logger;
   readonly pollset: Pollset;
+  readonly codec: LoopCodec;
   readonly cork: Cork;
   readonly connectors = new Set<Connector>();
   received: Buffer = Buffer.allocUnsafeSlow(0);
@@ -65,6 +67,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
     });
     this.cork = new Cork(() => this.flushLater());
     this.pollset = new Pollset(libc);
+    this.codec = openCodec(logger);
     this.renewReceived();
   }
 
@@ -342,6 +345,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
     this.#gate.shut(served);
     await this.#pump?.close();
     this.pollset.destroy();
+    this.codec.close();
     giveVectorBuffer(this.received);
   }
 

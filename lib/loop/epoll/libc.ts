@@ -10,6 +10,7 @@ import { type CodedError, codedError, errorCode } from "../../base/errors.ts";
  *
  * Memory goes to the kernel as typed arrays, never as raw addresses: the FFI looks the address up at each call, so a
  * buffer that was detached meanwhile is a null pointer and an error, not freed memory. Each length passes `within`.
+ * The one exception is what z-stream.ts writes into a stream of zlib's.
  */
 
 type Koffi = typeof import("koffi");
@@ -91,6 +92,25 @@ export interface Libc {
   watch(fd: number, onReadable: () => void): Watch;
 }
 
+/** The calls as zlib has them. A stream is the memory of a `z_stream`, which z-stream.ts knows; the rest are codes. */
+export interface Zlib {
+  /** Where memory begins, for a pointer within a stream. It stays there until it is detached or collected. */
+  address(memory: Uint8Array): number;
+  /** Raw DEFLATE, without a header (so `windowBits` is given as a positive number). */
+  deflateInit(stream: Uint8Array, level: number, windowBits: number, memLevel: number): number;
+  deflate(stream: Uint8Array, flush: number): number;
+  deflateReset(stream: Uint8Array): number;
+  deflateSetDictionary(stream: Uint8Array, dictionary: Uint8Array): number;
+  deflateEnd(stream: Uint8Array): number;
+  inflateInit(stream: Uint8Array, windowBits: number): number;
+  inflate(stream: Uint8Array, flush: number): number;
+  inflateReset(stream: Uint8Array): number;
+  /** As `inflateReset`, but what it may refer back to stays. */
+  inflateResetKeep(stream: Uint8Array): number;
+  inflateSetDictionary(stream: Uint8Array, dictionary: Uint8Array): number;
+  inflateEnd(stream: Uint8Array): number;
+}
+
 /** Refuses a length that a buffer does not have: no call reads or writes beyond its memory. */
 export function within(view: ArrayBufferView, length: number): number {
   if (length >= 0 && length <= view.byteLength) return length;
@@ -109,6 +129,14 @@ let loaded: Libc | undefined;
 export function loadLibc(): Libc {
   loaded ??= bindAll(loadKoffi());
   return loaded;
+}
+
+let loadedZlib: Zlib | undefined;
+
+/** Looks up zlib, which Node carries with it, once a process. Throws `ENOTSUP`, and says why, where it cannot be had. */
+export function loadZlib(): Zlib {
+  loadedZlib ??= bindZlib(loadKoffi());
+  return loadedZlib;
 }
 
 function loadKoffi(): Koffi {
@@ -250,6 +278,39 @@ function bindWatch(koffi: Koffi, library: LibraryHandle, call: (definition: stri
       },
     };
   };
+}
+
+/** The size of `struct z_stream` on 64-bit machines. On others `deflateInit2_` and its like refuse it. */
+export const ZSTREAM_SIZE = 112;
+
+function bindZlib(koffi: Koffi): Zlib {
+  try {
+    const library = koffi.load(null);
+    const call = (definition: string): Call => library.func(definition) as Call;
+    const version = library.func("const char* zlibVersion()")() as string;
+    const Z_DEFLATED = 8;
+    const deflateInit2 = call("int deflateInit2_(void*, int, int, int, int, int, const char*, int)");
+    const inflateInit2 = call("int inflateInit2_(void*, int, const char*, int)");
+    const deflateSetDictionary = call("int deflateSetDictionary(void*, void*, unsigned int)");
+    const inflateSetDictionary = call("int inflateSetDictionary(void*, void*, unsigned int)");
+    return {
+      address: (memory) => Number(koffi.address(memory)),
+      deflateInit: (stream, level, windowBits, memLevel) =>
+        deflateInit2(stream, level, Z_DEFLATED, -windowBits, memLevel, 0, version, ZSTREAM_SIZE),
+      deflate: call("int deflate(void*, int)") as Zlib["deflate"],
+      deflateReset: call("int deflateReset(void*)") as Zlib["deflateReset"],
+      deflateSetDictionary: (stream, bytes) => deflateSetDictionary(stream, bytes, bytes.length),
+      deflateEnd: call("int deflateEnd(void*)") as Zlib["deflateEnd"],
+      inflateInit: (stream, windowBits) => inflateInit2(stream, -windowBits, version, ZSTREAM_SIZE),
+      inflate: call("int inflate(void*, int)") as Zlib["inflate"],
+      inflateReset: call("int inflateReset(void*)") as Zlib["inflateReset"],
+      inflateResetKeep: call("int inflateResetKeep(void*)") as Zlib["inflateResetKeep"],
+      inflateSetDictionary: (stream, bytes) => inflateSetDictionary(stream, bytes, bytes.length),
+      inflateEnd: call("int inflateEnd(void*)") as Zlib["inflateEnd"],
+    };
+  } catch (error) {
+    throw unsupported(`zlib cannot be called (${(error as Error).message})`, error);
+  }
 }
 
 function workerThread(): CodedError {
