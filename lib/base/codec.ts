@@ -31,7 +31,7 @@ export const DICTIONARY_SIZE = 4096;
  * The most final blocks (RFC 1951 section 3.2.3) that a message may consist of. An empty one takes two bytes, and
  * each costs a decompressor of its own.
  */
-export const MAX_FINAL_BLOCKS = 1000;
+export const MAX_FINAL_BLOCKS = 32;
 
 /** Nothing, compressed up to a byte boundary: one empty stored block. */
 export const EMPTY_BLOCK: readonly number[] = [0x00, 0x00, 0x00, 0xff, 0xff];

@@ -57,6 +57,8 @@ export class RoleWs implements Role, SessionHandler {
   #kept: Buffer | null = null;
   /** What has happened so far: the bits below. */
   #flags = 0;
+  /** What the peer had not taken when the time for closing was armed. */
+  #backlogThen = 0;
   /** The loop's time of the last byte that came. */
   #heard: number;
 
@@ -141,12 +143,17 @@ export class RoleWs implements Role, SessionHandler {
   close(code: number | undefined, reason: string): void {
     if (!this.#session.canSend) return;
     this.#session.close(code, reason);
-    this.#connection.arm(this.#timeouts.close);
+    this.#armClose();
     // The peer's answer is read even by who would hear nothing more.
     if (this.#is(HELD)) {
       this.#flags |= DEAF;
       this.rxFlowControl(true);
     }
+  }
+
+  #armClose(): void {
+    this.#backlogThen = this.#connection.link.backlog;
+    this.#connection.arm(this.#timeouts.close);
   }
 
   terminate(): void {
@@ -224,6 +231,8 @@ export class RoleWs implements Role, SessionHandler {
   onDeadline(): void {
     const { link, host } = this.#connection;
     if (!this.#session.canSend) {
+      // A peer that still takes what was sent before, however slowly, has its time behind that.
+      if (link.backlog < this.#backlogThen) return this.#armClose();
       this.#session.streamEnded();
       return link.destroy();
     }
@@ -271,7 +280,7 @@ export class RoleWs implements Role, SessionHandler {
     const connection = this.#connection;
     connection.forget();
     connection.link.end();
-    connection.arm(this.#timeouts.close);
+    this.#armClose();
     this.#kept = null;
     if (this.#is(HELD)) connection.link.resume();
     if (!this.#is(TOLD)) return;

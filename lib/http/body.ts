@@ -1,7 +1,7 @@
 import { FAULTS, type HttpFault } from "./fault.ts";
 import { FieldScanner } from "./field-scanner.ts";
 import { type HttpLimits, MAX_CHUNK_EXTENSION_BYTES } from "./limits.ts";
-import { CR, LF, SEMICOLON, VALUE_BYTES } from "./tokens.ts";
+import { CR, isBlank, LF, SEMICOLON, VALUE_BYTES } from "./tokens.ts";
 
 /** Who gets a body. */
 export interface BodySink {
@@ -22,14 +22,15 @@ export interface BodyFraming {
 
 const LENGTH = 0;
 const SIZE = 1;
-const EXTENSION = 2;
-const SIZE_LF = 3;
-const DATA = 4;
-const DATA_CR = 5;
-const DATA_LF = 6;
-const TRAILERS = 7;
-const DONE = 8;
-const FAILED = 9;
+const SIZE_BLANK = 2;
+const EXTENSION = 3;
+const SIZE_LF = 4;
+const DATA = 5;
+const DATA_CR = 6;
+const DATA_LF = 7;
+const TRAILERS = 8;
+const DONE = 9;
+const FAILED = 10;
 
 /** 16 digits reach past 2^53, so that no longer run needs a look. */
 const MAX_SIZE_DIGITS = 16;
@@ -38,9 +39,11 @@ const MAX_SIZE_DIGITS = 16;
  * Reads one body from bytes in any cuts, and keeps none of them.
  *
  * ```
- *   LENGTH ───────────────────────────────────────────────────────────────► DONE
- *   SIZE ─(;)─► EXTENSION ─► SIZE_LF ─► DATA ─► DATA_CR ─► DATA_LF ─► SIZE …
- *                               └─ size 0 ─► TRAILERS ────────────────────► DONE
+ *   LENGTH ──────────────────────────────────────────────────────────────► DONE
+ *
+ *   SIZE ─┬─(blank)─► SIZE_BLANK ─┬─(;)─► EXTENSION ─┬─(CR)─► SIZE_LF ─┬───► DATA ─► DATA_CR ─► DATA_LF ─► SIZE …
+ *         ├─(;)───────────────────┘                  │                 └─ size 0 ─► TRAILERS ─► DONE
+ *         └─(CR)─────────────────────────────────────┘
  * ```
  *
  * Trailers are checked and dropped: nothing that was decided by the head can be changed by them
@@ -103,6 +106,8 @@ export class BodyReader {
     switch (this.#state) {
       case SIZE:
         return this.#size(buffer, at, end);
+      case SIZE_BLANK:
+        return this.#sizeBlank(buffer, at, end);
       case EXTENSION:
         return this.#extension(buffer, at, end);
       case SIZE_LF:
@@ -142,10 +147,21 @@ export class BodyReader {
   }
 
   #sizeOver(byte: number, at: number): number {
-    if (this.#digits === 0 || (byte !== CR && byte !== SEMICOLON)) return this.#fail(FAULTS.chunkSize, at);
+    const extended = byte === SEMICOLON || isBlank(byte);
+    if (this.#digits === 0 || (byte !== CR && !extended)) return this.#fail(FAULTS.chunkSize, at);
     this.#payloadBytes += this.#remaining;
     if (this.#payloadBytes > this.#limits.maxBodyBytes) return this.#fail(FAULTS.bodyTooLarge, at);
-    this.#state = byte === CR ? SIZE_LF : EXTENSION;
+    this.#state = byte === CR ? SIZE_LF : byte === SEMICOLON ? EXTENSION : SIZE_BLANK;
+    return at + 1;
+  }
+
+  /** Blanks may stand between a size and the `;` of an extension (RFC 9112 section 7.1.1), and nowhere else. */
+  #sizeBlank(buffer: Buffer, at: number, end: number): number {
+    const from = at;
+    while (at < end && isBlank(buffer[at])) at++;
+    if (this.#isExtensionOver(at - from) || at === end) return at;
+    if (buffer[at] !== SEMICOLON) return this.#fail(FAULTS.chunkSize, at);
+    this.#state = EXTENSION;
     return at + 1;
   }
 
@@ -153,14 +169,17 @@ export class BodyReader {
   #extension(buffer: Buffer, at: number, end: number): number {
     const from = at;
     while (at < end && VALUE_BYTES[buffer[at]] === 1) at++;
-    this.#extensionBytes += at - from;
-    if (this.#extensionBytes > MAX_CHUNK_EXTENSION_BYTES) {
-      return this.#fail(FAULTS.chunkExtensionsTooLarge, at);
-    }
-    if (at === end) return at;
+    if (this.#isExtensionOver(at - from) || at === end) return at;
     if (buffer[at] !== CR) return this.#fail(FAULTS.chunkExtension, at);
     this.#state = SIZE_LF;
     return at + 1;
+  }
+
+  #isExtensionOver(moreBytes: number): boolean {
+    this.#extensionBytes += moreBytes;
+    if (this.#extensionBytes <= MAX_CHUNK_EXTENSION_BYTES) return false;
+    this.#fail(FAULTS.chunkExtensionsTooLarge);
+    return true;
   }
 
   #trailerSection(buffer: Buffer, at: number, end: number): number {

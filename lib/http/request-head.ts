@@ -20,7 +20,7 @@ export class RequestHead {
   readonly method: string;
   /** The request target as it came. */
   readonly target: string;
-  /** The target's path, percent-encoded; `*` for `OPTIONS *`. */
+  /** The target's path, percent-encoded; `*` for an OPTIONS that means the whole server. */
   readonly path: string;
   /** What stands behind `?` in the target. */
   readonly query: string;
@@ -102,10 +102,16 @@ export function readRequest(raw: string): RequestHead | HttpFault {
   const fieldsAt = targetEnd + VERSION_BYTES;
   const known = knownFields(raw, fieldsAt);
   const minor = minorOf(raw, fieldsAt);
-  if (known.host === undefined ? minor === 1 : !isHost(known.host)) return FAULTS.host;
+  if (!isHostRight(known.host, parts, minor)) return FAULTS.host;
   const length = requestBodyLength(known.contentLength, known.transferEncoding, minor);
   if (length instanceof HttpFault) return length;
   return new RequestHead(raw, method, target, parts, known, length);
+}
+
+/** What Host says is heeded only where the target names no host, but has to be of its form (RFC 9112 section 3.2). */
+function isHostRight(host: string | undefined, target: Target, httpMinor: number): boolean {
+  if (host === undefined) return httpMinor === 0;
+  return isHost(host) || (host === "" && target.authority !== "");
 }
 
 /** The headers that decide about the message itself. Of several the values are joined, and so fail where one is due. */
@@ -172,10 +178,12 @@ function isKeptAlive(connection: string | undefined, httpMinor: number): boolean
 function upgradeTokens({ upgrade, connection }: KnownFields): readonly string[] {
   if (upgrade === undefined || connection === undefined || !listHas(connection, "upgrade")) return NO_TOKENS;
   if (upgrade === "websocket") return WEBSOCKET_ONLY;
-  return splitList(upgrade.toLowerCase());
+  return splitList(upgrade.toLowerCase()).filter((token) => token !== "");
 }
 
 function expectation(expect: string | undefined): "none" | "continue" | "unknown" {
   if (expect === undefined) return "none";
-  return expect.toLowerCase() === "100-continue" ? "continue" : "unknown";
+  const members = splitList(expect.toLowerCase()).filter((member) => member !== "");
+  if (members.length === 0) return "none";
+  return members.every((member) => member === "100-continue") ? "continue" : "unknown";
 }

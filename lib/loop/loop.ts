@@ -57,6 +57,11 @@ export interface Link extends Outlet {
   readonly secure: boolean;
   /** The descriptor's number, -1 where the loop does not know one or the link is gone. */
   readonly fd: number;
+  /**
+   * A number that falls as the peer takes what is queued, more finely than `queued` where a loop knows more. By this a
+   * slow reader is told from one that has stopped.
+   */
+  readonly backlog: number;
   /** False as soon as `end` or `destroy` was called or the link is gone; what is sent then is dropped. */
   readonly writable: boolean;
   /**

@@ -104,6 +104,12 @@ export class NodeLink implements Link, BlockOwner {
     return this.#stream.writableLength + this.#host.block.pending(this);
   }
 
+  /** A stream counts a write until the kernel has taken all of it; how much is left of that, its handle knows. */
+  get backlog(): number {
+    const { _handle } = this.#stream as { _handle?: { writeQueueSize?: number } | null };
+    return this.queued + (_handle?.writeQueueSize ?? 0) / 2 ** 32;
+  }
+
   /** What the kernel refuses is seen on a plain socket only; of any other stream, that it asks its writer to wait. */
   get choked(): boolean {
     if (this.#dropped || this.#closed) return false;

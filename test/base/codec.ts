@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { constants, createDeflateRaw, createInflateRaw, deflateRawSync, inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -280,6 +281,17 @@ function decompressing(codec: OnCodec): void {
     const history = new History(WINDOW);
     expect(textOf(inflate(codec(), both, history))).toBe(json(30) + json(30));
     expect(textOf(inflate(codec(), again, history))).toBe(json(30));
+  });
+
+  it("finds no reference to what its history has forgotten, whoever came in between", () => {
+    const past = randomBytes(5000);
+    const far = cut(deflateRawSync(past.subarray(1000, 1600), { ...sync, dictionary: past }));
+    const history = new History(512);
+    expect(Buffer.isBuffer(inflate(codec(), cut(deflateRawSync(past, sync)), history))).toBe(true);
+    expect(inflate(codec(), far, history)).toBe(CORRUPT);
+    const whole = new History(WINDOW);
+    inflate(codec(), cut(deflateRawSync(past, sync)), whole);
+    expect(inflate(codec(), far, whole)).toEqual(past.subarray(1000, 1600));
   });
 
   it("passes many final blocks, and not any number of them", () => {

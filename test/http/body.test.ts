@@ -83,7 +83,10 @@ describe("a body in chunks", () => {
     ";a\r\n",
     "g\r\n",
     "-5\r\n",
-    "5 ;a=b\r\n",
+    "5 \t\r\n",
+    "5 6\r\n",
+    "5 x;a\r\n",
+    " ;a\r\n",
     "5\n",
     "5\rX",
   ])("row 59: is refused when a size line is %j", (line) => expect(status(line)).toBe(400));
@@ -112,6 +115,14 @@ describe("a body in chunks", () => {
     expect(status(small.repeat(17))).toBe(413);
     expect(status("5;a\0b\r\n")).toBe(400);
     expect(status("5;a\nb\r\n")).toBe(400);
+  });
+
+  it("may have blanks around the signs of an extension (RFC 9112 section 7.1.1), bounded with it", () => {
+    const body = "5 \t;a = b ; c\r\nhello\r\n0 ;x\r\n\r\n";
+    expect(read(CHUNKS, body).sink).toMatchObject({ payload: "hello", ends: 1 });
+    expect(status(`5${" ".repeat(16_386)}`)).toBe(413);
+    expect(status(`5${" ".repeat(10_001)};${"x".repeat(6384)}\r\n`)).toBeUndefined();
+    expect(status(`5${" ".repeat(10_001)};${"x".repeat(6385)}\r\n`)).toBe(413);
   });
 
   it("row 61: may have trailers, which are checked and dropped", () => {
@@ -171,6 +182,54 @@ describe("in any cuts", () => {
           at = reader.feed(bytes, at, Math.min(bytes.length, at + (cuts[turn] ?? bytes.length)));
         }
         expect(sink).toMatchObject({ payload: chunks.join(""), ends: 1 });
+      }),
+    );
+  });
+
+  it("gives the same payload in any chunks, with extensions and trailers, cut in two at every offset", () => {
+    const chunk = fc.record({
+      data: fc.string({ minLength: 1, maxLength: 20, unit: "binary-ascii" }),
+      size: fc.constantFrom("", "0", "000"),
+      extension: fc.constantFrom("", ";a", ';a="b;c"', " ;a = b", ";x=1;y=2"),
+      upper: fc.boolean(),
+    });
+    const trailers = fc.constantFrom("", "X: y\r\n", "Content-Length: 99\r\nTransfer-Encoding: gzip\r\n");
+    fc.assert(
+      fc.property(fc.array(chunk, { maxLength: 4 }), trailers, (chunks, trailers) => {
+        const lines = chunks.map(({ data, size, extension, upper }) => {
+          const digits = size + data.length.toString(16);
+          return `${upper ? digits.toUpperCase() : digits}${extension}\r\n${data}\r\n`;
+        });
+        const wire = `${lines.join("")}0\r\n${trailers}\r\n`;
+        const payload = chunks.map(({ data }) => data).join("");
+        const bytes = Buffer.from(`${wire}GET /next`, "latin1");
+        for (let cut = 0; cut <= bytes.length; cut++) {
+          const sink = new Collector();
+          const reader = new BodyReader(CHUNKS, sink, LIMITS);
+          const first = reader.feed(bytes, 0, cut);
+          expect(reader.feed(bytes, first, bytes.length)).toBe(wire.length);
+          expect(sink).toMatchObject({ payload, ends: 1 });
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("comes to the same end whole and byte by byte, whatever the bytes", () => {
+    const parts = fc.array(
+      fc.constantFrom(..."5 0 1a \r\n \r \n ; ;a=b hello F : \0 X:y".split(" "), " ", "\t"),
+    );
+    fc.assert(
+      fc.property(parts, (parts) => {
+        const bytes = Buffer.from(parts.join(""), "latin1");
+        const whole = read(CHUNKS, parts.join(""));
+        const sink = new Collector();
+        const reader = new BodyReader(CHUNKS, sink, LIMITS);
+        for (let at = 0; at < bytes.length && reader.fault === undefined && !reader.done; at++)
+          reader.feed(bytes, at, at + 1);
+        expect(reader.fault).toBe(whole.reader.fault);
+        expect(sink.payload).toBe(whole.sink.payload);
+        expect(sink.ends).toBe(whole.sink.ends);
       }),
     );
   });

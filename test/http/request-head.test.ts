@@ -99,6 +99,7 @@ describe("an upgrade", () => {
     expect(asked("Connection: keep-alive, Upgrade", "Upgrade: websocket")).toBe(true);
     expect(asked("Connection: keep-alive", "Connection: upgrade", "Upgrade: websocket")).toBe(true);
     expect(asked("Connection: Upgrade")).toBe(false);
+    expect(asked("Connection: Upgrade", "Upgrade:")).toBe(false);
   });
 
   it("row 8: names what it is to, in lower case, in the order of the header", () => {
@@ -107,6 +108,8 @@ describe("an upgrade", () => {
     expect(tokens("Upgrade: WebSocket, h2c")).toEqual(["websocket", "h2c"]);
     expect(tokens("Upgrade: h2c", "Upgrade: websocket")).toEqual(["h2c", "websocket"]);
     expect(tokens("Upgrade: foo")).toEqual(["foo"]);
+    expect(tokens("Upgrade: ,h2c,, websocket")).toEqual(["h2c", "websocket"]);
+    expect(tokens("Upgrade:")).toEqual([]);
     expect(tokens()).toEqual([]);
   });
 });
@@ -168,6 +171,14 @@ describe("Host", () => {
     expect(withHosts("HTTP/1.1", "", "")).toBe(400);
     expect(withHosts("HTTP/1.0")).toBe(200);
     expect(withHosts("HTTP/1.0", "a", "b")).toBe(400);
+  });
+
+  it("is ignored beside an absolute target, but has to be there, once, and of its form", () => {
+    const absolute = (...hosts: string[]) =>
+      readRequest(`GET http://a/ HTTP/1.1\r\n${hosts.map((host) => `Host: ${host}\r\n`).join("")}\r\n`);
+    expect(absolute("b")).toMatchObject({ host: "a" });
+    expect(absolute("")).toMatchObject({ host: "a" });
+    for (const hosts of [[], ["a", "a"], ["", ""], ["a b@c"]]) expect(status(absolute(...hosts))).toBe(400);
   });
 
   it.each(["a b@c", "a@b", "a/b", "a:b", "a:123456", "[::1", "::1", "a, b", "a\\b", "<a>", "ä"])(
@@ -234,5 +245,14 @@ describe("Expect", () => {
     expect(head(POST, "Expect: 200-foo").expect).toBe("unknown");
     expect(head(POST, "Expect: 100-continue", "Expect: x").expect).toBe("unknown");
     expect(head("POST / HTTP/1.0", "Expect: 200-foo").expect).toBe("none");
+    expect(head("POST / HTTP/1.0", "Expect: 100-continue").expect).toBe("none");
+  });
+
+  it("is a list (RFC 9110 section 10.1.1), whose empty members count for nothing", () => {
+    expect(head(POST, "Expect: 100-continue, 100-CONTINUE").expect).toBe("continue");
+    expect(head(POST, "Expect: ,100-continue,").expect).toBe("continue");
+    expect(head(POST, "Expect:").expect).toBe("none");
+    expect(head(POST, "Expect: 100-continue;a=b").expect).toBe("unknown");
+    expect(head(POST, 'Expect: a="100-continue"').expect).toBe("unknown");
   });
 });

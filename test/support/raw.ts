@@ -169,7 +169,7 @@ export class RawClient {
 
   #tooShort(wanted: string): Error {
     const got = this.#joined().toString("latin1");
-    return new Error(`the peer ended before ${wanted}; unread: ${JSON.stringify(got)}`, {
+    return new Error(`the peer ended before ${wanted}; unread: ${JSON.stringify(got.slice(0, 200))}`, {
       cause: this.#error,
     });
   }

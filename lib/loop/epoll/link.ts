@@ -94,6 +94,10 @@ export class EpollLink implements Link, Changing {
     return this.fd >= 0 && (this.#state & (ENDING | BROKEN)) === 0;
   }
 
+  get backlog(): number {
+    return this.queued;
+  }
+
   get queued(): number {
     if (this.fd < 0) return 0;
     const cork = this.#host.cork;

@@ -154,7 +154,12 @@ class Inflater {
   }
 
   #standBehind(history: History | null): void {
-    const isThere = history !== null && history === this.#last && history.version === this.#version;
+    // The stream's window is a full one. Behind a shorter history it would accept references to what is forgotten.
+    const isThere =
+      history !== null &&
+      history === this.#last &&
+      history.version === this.#version &&
+      history.size >= MAX_WINDOW;
     // Until the message is done: a stream that stopped half-way must not go on.
     this.#last = null;
     if (isThere) return;
