@@ -92,7 +92,7 @@ export const CASES: readonly BenchCase[] = [
     name: "deflate-idle",
     title: "idle compressed session after 20 messages of 1 KiB, memory",
     mode: "idle",
-    connections: 1000,
+    connections: 2000,
     bytes: 1024,
     depth: 1,
     figure: "bytesPerSession",

@@ -24,7 +24,7 @@ const ENDING = Buffer.from([...TAIL, ...MARKED_END]);
 const PROOF = Buffer.from([0x01, 0x00, 0xfe, 0xff, MARK, 0x03, 0x00]);
 
 /** The codec on `node:zlib`. It runs everywhere, and sets a compressor up for each message. */
-export const zlibCodec: Codec = { deflate, inflate, forget() {} };
+export const zlibCodec: Codec = { deflate, inflate };
 
 function deflate(data: Uint8Array, history: History | null, settings: DeflateSettings): Buffer {
   if (data.length === 0) return Buffer.from(EMPTY_BLOCK);

@@ -63,8 +63,6 @@ export class DeflateSession implements ExtensionSession {
   }
 
   close(): void {
-    if (this.#sent !== null) this.#codec.forget(this.#sent);
-    if (this.#received !== null) this.#codec.forget(this.#received);
     this.#sent = null;
     this.#received = null;
   }

@@ -28,7 +28,7 @@ function agree(given: string, options?: PermessageDeflateOptions): Negotiated | 
   return agreeOn([permessageDeflate(options)], offersOf(given));
 }
 
-/** What a session does by its terms: `"sends 15 keeping 4096, keeps 32768"`; `"sends plain"` when it cannot compress. */
+/** What a session does by its terms: `"sends 15 keeping 2048, keeps 32768"`; `"sends plain"` when it cannot compress. */
 function terms(negotiated: Negotiated): string {
   let sends = "sends plain";
   let keeps = "keeps 0";
@@ -42,7 +42,6 @@ function terms(negotiated: Negotiated): string {
       keeps = `keeps ${size(history)}`;
       return data;
     },
-    forget() {},
   };
   const stack = negotiated.open({ codec })!;
   stack.encode(Buffer.alloc(1024), true, true);
@@ -122,12 +121,12 @@ describe("a server's answer", () => {
   });
 
   it.each<[string, PermessageDeflateOptions, string]>([
-    ["-", {}, "sends 15 keeping 4096, keeps 32768"],
+    ["-", {}, "sends 15 keeping 2048, keeps 32768"],
     ["server_no_context_takeover", {}, "sends 15 keeping 0, keeps 32768"],
-    ["client_no_context_takeover", {}, "sends 15 keeping 4096, keeps 0"],
+    ["client_no_context_takeover", {}, "sends 15 keeping 2048, keeps 0"],
     ["server_max_window_bits=10; client_max_window_bits=9", {}, "sends 10 keeping 1024, keeps 512"],
-    ["client_max_window_bits=8", {}, "sends 15 keeping 4096, keeps 256"],
-    ["client_max_window_bits", { clientMaxWindowBits: 11 }, "sends 15 keeping 4096, keeps 2048"],
+    ["client_max_window_bits=8", {}, "sends 15 keeping 2048, keeps 256"],
+    ["client_max_window_bits", { clientMaxWindowBits: 11 }, "sends 15 keeping 2048, keeps 2048"],
     ["-", { serverMaxWindowBits: 9, clientMaxWindowBits: 9 }, "sends 9 keeping 512, keeps 32768"],
     ["-", { serverNoContextTakeover: true, clientNoContextTakeover: true }, "sends 15 keeping 0, keeps 0"],
   ])("to %s with %j is what the session keeps to", (offer, options, expected) => {
@@ -151,12 +150,12 @@ describe("a client's offer", () => {
 
 describe("an answer of a server", () => {
   it.each<[string, PermessageDeflateOptions, string]>([
-    ["-", {}, "sends 15 keeping 4096, keeps 32768"],
-    ["server_no_context_takeover", {}, "sends 15 keeping 4096, keeps 0"],
+    ["-", {}, "sends 15 keeping 2048, keeps 32768"],
+    ["server_no_context_takeover", {}, "sends 15 keeping 2048, keeps 0"],
     ["client_no_context_takeover", {}, "sends 15 keeping 0, keeps 32768"],
-    ["server_max_window_bits=15", {}, "sends 15 keeping 4096, keeps 32768"],
+    ["server_max_window_bits=15", {}, "sends 15 keeping 2048, keeps 32768"],
     ["server_max_window_bits=8; client_max_window_bits=10", {}, "sends 10 keeping 1024, keeps 256"],
-    ["server_max_window_bits=9", { serverMaxWindowBits: 10 }, "sends 15 keeping 4096, keeps 512"],
+    ["server_max_window_bits=9", { serverMaxWindowBits: 10 }, "sends 15 keeping 2048, keeps 512"],
     ["client_max_window_bits=9", { clientMaxWindowBits: 10 }, "sends 9 keeping 512, keeps 32768"],
     // What the client has told of itself it keeps to, answered or not.
     ["-", { clientMaxWindowBits: 10, clientNoContextTakeover: true }, "sends 10 keeping 0, keeps 32768"],
@@ -256,7 +255,6 @@ describe("the options", () => {
         return Buffer.alloc(4);
       },
       inflate: (data) => data,
-      forget() {},
     };
     for (const offer of ["-", "server_max_window_bits=15", "server_max_window_bits=9"]) {
       negotiate([extension], offersOf(offer)).open({ codec })!.encode(Buffer.from("x"), true, true);

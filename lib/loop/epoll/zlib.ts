@@ -67,11 +67,6 @@ class NativeCodec implements LoopCodec {
     return this.#inflater.inflate(data, start, end, history, maxLength);
   }
 
-  forget(history: History): void {
-    this.#deflater?.compressors.forget(history);
-    this.#inflater?.forget(history);
-  }
-
   close(): void {
     this.#closed = true;
     this.#deflater?.compressors.end();
@@ -90,18 +85,8 @@ class Deflater {
   }
 
   deflate(data: Uint8Array, history: History | null, settings: DeflateSettings): Buffer {
+    if (data.length > 0) return this.compressors.deflate(data, history, settings);
     // A second flush without anything between makes no output in zlib.
-    if (data.length === 0) return this.#emptyBlock();
-    const compressor = this.compressors.take(history, settings);
-    const compressed = compressor.compress(data);
-    if (history !== null) {
-      history.append(data, 0, data.length);
-      compressor.version = history.version;
-    }
-    return compressed;
-  }
-
-  #emptyBlock(): Buffer {
     const area = this.#output.open();
     area.buffer.set(EMPTY_BLOCK);
     return this.#output.lend(area, EMPTY_BLOCK.length);
@@ -143,10 +128,6 @@ class Inflater {
     this.#last = history;
     this.#version = history.version;
     return text;
-  }
-
-  forget(history: History): void {
-    if (this.#last === history) this.#last = null;
   }
 
   end(): void {
