@@ -3,7 +3,9 @@
  * callback, the reasons it is called for, and the connection it is called with.
  */
 
+export * from "./api/bodies.ts";
 export * from "./api/context.ts";
+export * from "./api/http-error.ts";
 export * from "./api/options.ts";
 export * from "./api/protocol.ts";
 export * from "./api/reasons.ts";

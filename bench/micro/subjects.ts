@@ -133,6 +133,8 @@ export function sessionSubject(bytes: number, echoes: boolean): Subject {
     onPeerClose: () => true,
     onOver: fail,
     onExtensionError: fail,
+    onExtensionWork() {},
+    deaf: false,
   };
   const session = new Session(new MemoryOutlet(), handler, SESSION_LIMITS);
   const frame = unmaskableFrame(bytes);
@@ -151,6 +153,8 @@ export function sendSubject(data: Buffer | string): Subject {
     onPeerClose: () => true,
     onOver: fail,
     onExtensionError: fail,
+    onExtensionWork() {},
+    deaf: false,
   };
   const session = new Session(new MemoryOutlet(), handler, SESSION_LIMITS);
   const opcode = typeof data === "string" ? TEXT : BINARY;

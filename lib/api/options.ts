@@ -1,20 +1,79 @@
 import type { Logger } from "../base/log.ts";
+import type { AccessLogEntry } from "../http/access-log.ts";
 import type { Extension } from "../ws/extension.ts";
 import type { Protocol } from "./protocol.ts";
+
+export type { AccessLogEntry } from "../http/access-log.ts";
 
 /** `port`: do not listen; the context is for clients only, as in the seed of this interface. */
 export const NO_LISTEN = 0;
 /** `port`: listen on one that the system picks; `context.port` tells which. */
 export const ANY_PORT = -1;
 
-/** Maps a part of the URL space to files (`struct lws_http_mount`). The longest mountpoint that fits wins. */
+/**
+ * Who may have what lies in a mount, by HTTP's Basic scheme (RFC 7617); anybody else gets 401. Passwords go over the wire as
+ * they are: use it over TLS only. It says nothing about WebSocket sessions, nor about a mount with a longer mountpoint.
+ */
+export type MountAuth =
+  | {
+      /** What the browser asks a password for. Printable ASCII. */
+      readonly realm: string;
+      /** A file of lines `user:password`, read again when it has changed. It may not lie in `origin`. One that cannot be read: 500. */
+      readonly file: string;
+    }
+  | {
+      /** What the browser asks a password for. Printable ASCII. */
+      readonly realm: string;
+      /**
+       * Decides by itself: true lets the request in, anything else does not, a throw is 500. Compare with `timingSafeEqual`.
+       *
+       * @param path - Decoded and without dot segments: the one that the file is found by.
+       */
+      readonly check: (user: string, password: string, path: string) => boolean | Promise<boolean>;
+    };
+
+/**
+ * Maps a part of the URL space to files, or to what one of `redirect`, `protocol` and `pass` says in place of `origin`
+ * (`struct lws_http_mount`). The longest mountpoint that fits wins, and it alone counts.
+ */
 export interface Mount {
   /** Where the part begins, `"/"` or `"/static"`; it fits at a `/` boundary only. */
   mountpoint: string;
   /** The folder that the files are in. Nothing outside of it is ever served. */
-  origin: string;
+  origin?: string;
+  /** Answers every request with this redirect. `location` goes out as it stands. */
+  redirect?: { status: 301 | 302 | 303 | 307 | 308; location: string };
+  /** The name of the protocol whose callback gets HTTP for every request. */
+  protocol?: string;
+  /** True: requests go to the first protocol's HTTP, as if no mount were there. */
+  pass?: boolean;
+  /** Who may have it. Default everybody. Not along with `pass`. */
+  auth?: MountAuth;
+
+  // These go with `origin` only.
+
   /** The file for a path that ends in `/`. Default `index.html`. */
   index?: string;
+  /**
+   * A file below `origin` that answers, with 200, for paths that name nothing: for single-page applications, `"index.html"`.
+   * Only where the last name of the path has no dot, and Accept names text/html, as a browser's does that goes to a page.
+   * Default none: 404.
+   */
+  fallback?: string;
+  /** Answer for a folder without an index file with a page that lists it, at most 2000 entries. Default false: 404. */
+  listing?: boolean;
+  /**
+   * Send `app.js.br`, `.zst` or `.gz` in place of `app.js` to clients that take it, where it is not older. Each request
+   * costs a look for each of them, therefore default false.
+   */
+  precompressed?: boolean;
+  /** Cache-Control of every file, such as `"no-cache"`. Default none: browsers then guess by Last-Modified. */
+  cacheControl?: string;
+  /**
+   * Files whose contents never change, which get `public, max-age=31536000, immutable` (with `auth`, `private`): true for
+   * those with a hash in their names, as bundlers make them (`index-DxY3k9ab.css`), or a pattern of names. Default false.
+   */
+  immutable?: boolean | RegExp;
   /** Serve files and folders whose name begins with a dot (`.well-known` always is). Default false. */
   dotfiles?: boolean;
   /** Serve symbolic links that lead outside of `origin`. Default false. */
@@ -25,6 +84,65 @@ export interface Mount {
 
 /** A plugin: a path relative to the working directory, a package's module, or either with options for it. */
 export type PluginSpec = string | { module: string; options?: unknown };
+
+/** A line for each reply. */
+export interface AccessLogOptions {
+  /**
+   * `"common"` and `"combined"` are the formats that every log reader knows. A function gives the line without its end,
+   * an empty string for none; what a peer sent stands in the entry as it came, so escape it (`JSON.stringify` does).
+   * Default `"combined"`.
+   */
+  format?: "common" | "combined" | ((entry: AccessLogEntry) => string);
+  /** Where lines go, `process.stdout` or `fs.createWriteStream("access.log", { flags: "a" })`. It is never ended. */
+  stream: AccessLogStream;
+}
+
+/** What the access log needs of a stream; every stream of Node's that can be written fits. */
+export interface AccessLogStream {
+  /** False asks to wait for `drain`. */
+  write(text: string): unknown;
+  /** False when nothing is taken any more. */
+  readonly writable?: boolean;
+  once?(event: "drain", listener: () => void): unknown;
+  on?(event: "error", listener: () => void): unknown;
+}
+
+/** What is known of a request that gets an error; each an empty string where it could not be read. */
+export interface FailedRequest {
+  method: string;
+  path: string;
+  /** The header `Accept`. */
+  accept: string;
+}
+
+/** Makes the page of an error; undefined for the server's own. A throw is logged, and the server's own sent. */
+export type ErrorPage = (
+  status: number,
+  request: FailedRequest,
+) => { contentType: string; body: string | Uint8Array } | undefined;
+
+/**
+ * What `securityHeaders: true` adds to each reply. To change one: `{ ...SECURITY_HEADERS, "X-Frame-Options": "DENY" }`.
+ *
+ * - Content-Security-Policy: scripts, sockets and everything else from this origin only; styles and pictures may stand
+ *   in the page itself; nobody else frames it.
+ * - Cross-Origin-Opener-Policy, Cross-Origin-Resource-Policy: other sites' pages share no process with these, and embed nothing.
+ * - Referrer-Policy: other sites learn the origin, not the page.
+ * - Strict-Transport-Security: over TLS for a year. Sent over TLS only, and not for sub-domains, which may be others'.
+ * - X-Content-Type-Options: a type is believed, not guessed.
+ * - X-Frame-Options: what the policy says, for browsers that do not read it.
+ */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = Object.freeze({
+  "Content-Security-Policy":
+    "default-src 'self'; base-uri 'self'; font-src 'self' data:; form-action 'self'; frame-ancestors 'self'; " +
+    "img-src 'self' data:; object-src 'none'; script-src 'self'; script-src-attr 'none'; style-src 'self' 'unsafe-inline'",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Referrer-Policy": "strict-origin-when-cross-origin",
+  "Strict-Transport-Security": "max-age=31536000",
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "SAMEORIGIN",
+});
 
 /** All times in milliseconds; none may be 0. Each costs one armed timer for the connections in that state. */
 export interface Timeouts {
@@ -106,6 +224,26 @@ export interface ContextOptions {
   validateOutgoing?: boolean;
   /** See `Timeouts`. */
   timeouts?: Partial<Timeouts>;
+  /** Writes a line for each reply, those to bad requests and upgrades included. Default: none. */
+  accessLog?: AccessLogOptions;
+  /**
+   * Proxies that are believed: addresses, ranges (`"10.0.0.0/8"`), `"loopback"`, `"private"` or `"unix"`. What they say
+   * in `X-Forwarded-For` and `X-Forwarded-Proto` is then what `wsi.remoteAddress` and `wsi.secure` tell, and what
+   * `maxConnectionsPerAddress` counts. Default: none.
+   */
+  trustedProxies?: readonly string[];
+  /**
+   * Connections begin with a header of the PROXY protocol (1 or 2): those of `trustedProxies` where that is set, else all.
+   * One without is dropped. Not with `ssl`: the proxy has to end TLS. Default false.
+   */
+  proxyProtocol?: boolean;
+  /**
+   * Headers that every reply has, unless you give it one of the same name: true for `SECURITY_HEADERS`, or those to use
+   * instead. Default false: nothing is sent unasked.
+   */
+  securityHeaders?: boolean | Readonly<Record<string, string>>;
+  /** Makes the pages of 404, 400, 503 and all other errors that the server answers by itself. Default: its own short ones. */
+  errorPage?: ErrorPage;
 }
 
 /** The defaults of the options that have a plain value. */
@@ -122,6 +260,8 @@ export const DEFAULTS = Object.freeze({
   maxBufferedBytes: 16_777_216,
   maxEmptyFragments: 1000,
   validateOutgoing: false,
+  proxyProtocol: false,
+  securityHeaders: false,
   rxBufferSize: 65_536,
   maxMessageSize: 16_777_216,
   timeouts: Object.freeze({

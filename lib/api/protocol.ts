@@ -39,7 +39,10 @@ interface Inputs {
   CLIENT_RECEIVE_PONG: Buffer;
   /** The data given to `broadcast`, the same buffer for every session: read it, never change it. */
   BROADCAST: Buffer;
-  /** The path of the request, percent-decoding left to you: what stands before `?`. */
+  /**
+   * The path of the request, percent-decoding left to you: what stands before `?`. Where a mount gave the request to the
+   * protocol, the path that it lies in the mount by: with dot and empty segments gone, and encoded anew.
+   */
   HTTP: string;
   /** A view of the piece, as for RECEIVE. */
   HTTP_BODY: Buffer;

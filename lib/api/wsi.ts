@@ -1,3 +1,11 @@
+import type { Readable, Writable } from "node:stream";
+import type {
+  EventStream,
+  EventStreamOptions,
+  MultipartOptions,
+  MultipartPart,
+  ReadBodyOptions,
+} from "./bodies.ts";
 import type { Context } from "./context.ts";
 import type { Protocol } from "./protocol.ts";
 
@@ -52,11 +60,11 @@ export interface Wsi<Session = unknown> {
   readonly headers: Readonly<Record<string, string>>;
   /** The sub-protocols that the client asked for, in its order. */
   readonly protocolsAsked: readonly string[];
-  /** The peer's address in text form; empty on a Unix socket. */
+  /** The peer's address in text form; empty on a Unix socket. Behind a proxy that is believed (`trustedProxies`), the client's. */
   readonly remoteAddress: string;
-  /** The peer's port; 0 on a Unix socket. */
+  /** The peer's port; 0 on a Unix socket, and where a proxy does not tell the client's. */
   readonly remotePort: number;
-  /** True over TLS. */
+  /** True over TLS, and where a proxy that is believed says that the client speaks it. */
   readonly secure: boolean;
 
   /** The protocol that this connection is bound to (`lws_get_protocol`); protocols[0] until one is chosen. */
@@ -96,7 +104,8 @@ export interface Wsi<Session = unknown> {
 
   /**
    * `false` stops RECEIVE and HTTP_BODY: what was read already is kept and delivered in order after `true`; the peer is
-   * stalled by TCP (`lws_rx_flow_control`). Counted as it is called: one `true` undoes any number of `false`.
+   * stalled by TCP (`lws_rx_flow_control`). Counted as it is called: one `true` undoes any number of `false`. While
+   * the promise of an HTTP callback is pending, its body waits for whoever will read it; `true` has HTTP_BODY get it.
    */
   rxFlowControl(enable: boolean): void;
   /** Within RECEIVE: bytes of this frame that are still to come (`lws_remaining_packet_payload`). */
@@ -146,8 +155,10 @@ export interface Wsi<Session = unknown> {
   /** Answers with a redirect: 301, 302, 303, 307 or 308, and `location` as it stands. Throws as `httpReply`. */
   redirect(status: number, location: string): void;
   /**
-   * Answers with a file, and HTTP_FILE_COMPLETION when it is sent (`lws_serve_http_file`). A file that is not there
-   * gets 404. The path is yours: never build it from the request without a check; mounts do that for you.
+   * Answers with a file, or what the request's Range and conditions ask for of it, and HTTP_FILE_COMPLETION when that is
+   * sent (`lws_serve_http_file`): after 304 too, not after an error. A file that is not there gets 404. One that
+   * changes while it is sent has the connection dropped. The path is yours: never build it from the request without a
+   * check; mounts do that for you.
    *
    * @param contentType - By the file's extension when not given.
    */
@@ -158,4 +169,60 @@ export interface Wsi<Session = unknown> {
    * the connection closes).
    */
   writeHttpHeaders(status: number, headers?: OutgoingHeaders): void;
+  /**
+   * A reply as a Writable, with backpressure: `pipeline(source, wsi.replyStream(200, headers))`. The head goes out
+   * with the first bytes. Destroyed before them, the request is still to be answered; destroyed after them, the
+   * connection is dropped, so that what was cut short does not look whole. The stream is destroyed (`ECONNRESET`)
+   * when the connection ends first.
+   *
+   * @throws Error with code `ERR_REPLIED` when this request has been answered already.
+   */
+  replyStream(status: number, headers?: OutgoingHeaders): Writable;
+  /**
+   * Answers with a stream of server-sent events, which goes on until one of both sides ends it: `close`, the end of
+   * the connection, or of the server.
+   *
+   * @throws Error with code `ERR_REPLIED` as above; TypeError for a bad header, `retry` or `keepAlive`.
+   */
+  eventStream(options?: EventStreamOptions): EventStream;
+
+  // ── The body of a request: to be read in HTTP, as long as its promise is pending, or until HTTP_BODY came ───────────
+
+  /**
+   * The body of the request, whole; empty for a request without one. Neither HTTP_BODY nor HTTP_BODY_COMPLETION is
+   * called for it. An HTTP callback may wait for something else before: while its promise is pending, nothing of the
+   * body is told. To reply first is to give the body up.
+   *
+   * Rejects with
+   * - `ERR_BODY_TOO_LARGE` (an `HttpError` with 413) over `maxLength`; the request is answered with 413 by then.
+   * - `ECONNRESET` when the connection ends first, `ERR_BODY_ABORTED` when the request does: it was answered, or its
+   *   body was malformed or did not come in time.
+   * - `ERR_BODY_READ` when it was read already, or the request is over; `ERR_NOT_HTTP` on a WebSocket session.
+   */
+  readBody(options?: ReadBodyOptions): Promise<Buffer>;
+  /**
+   * As `readBody`, for JSON. The type is what you say it is: nothing checks that. Rejects besides with an `HttpError`:
+   * `ERR_UNSUPPORTED_MEDIA_TYPE` (415) unless the body is `application/json` or some `+json` in UTF-8, not compressed;
+   * `ERR_INVALID_JSON` (400).
+   */
+  readJson<T = unknown>(options?: ReadBodyOptions): Promise<T>;
+  /** As `readBody`, for `application/x-www-form-urlencoded`; `ERR_UNSUPPORTED_MEDIA_TYPE` (415) for any other. */
+  readForm(options?: ReadBodyOptions): Promise<URLSearchParams>;
+  /**
+   * The parts of a `multipart/form-data` body, in their order, as they arrive. Needs the package `@fastify/busboy`;
+   * asking for the first part rejects with `ENOTSUP` without it. Who leaves the loop leaves the rest of the body.
+   *
+   * The loop throws what `readBody` rejects with, and an `HttpError`: `ERR_FILE_TOO_LARGE`, `ERR_FIELD_TOO_LARGE`,
+   * `ERR_TOO_MANY_PARTS` (413), `ERR_INVALID_MULTIPART` (400).
+   *
+   * @throws `ERR_UNSUPPORTED_MEDIA_TYPE` (415), `ERR_BODY_READ`, and TypeError for a limit that is no whole number.
+   */
+  readMultipart(options?: MultipartOptions): AsyncGenerator<MultipartPart, void, undefined>;
+  /**
+   * The body as a Readable, with backpressure: who does not read stalls the client. It is destroyed with the errors of
+   * `readBody` when the body ends before its time. Who destroys it leaves the rest, which is dropped.
+   *
+   * @throws Error with code `ERR_BODY_READ`, as above.
+   */
+  bodyStream(): Readable;
 }

@@ -15,6 +15,9 @@ export const CORRUPT = 1;
 /** `Codec.inflate`: there is more plain text than was allowed. */
 export const TOO_LONG = 2;
 
+/** What `Codec.inflate` gives. */
+export type Inflated = Buffer | typeof CORRUPT | typeof TOO_LONG;
+
 /**
  * How many of the last bytes of its history a compressor is given; a history that serves `deflate` need not be longer. A
  * dictionary has to be hashed first, and then be searched. Microseconds and bytes of output, for JSON at level 6:
@@ -32,7 +35,7 @@ export const DICTIONARY_SIZE = 2048;
  * The most final blocks (RFC 1951 section 3.2.3) that a message may consist of. An empty one takes two bytes, and
  * each costs a decompressor of its own.
  */
-export const MAX_FINAL_BLOCKS = 32;
+export const MAX_FINAL_BLOCKS = 4;
 
 /** Nothing, compressed up to a byte boundary: one empty stored block. */
 export const EMPTY_BLOCK: readonly number[] = [0x00, 0x00, 0x00, 0xff, 0xff];
@@ -62,11 +65,5 @@ export interface Codec {
    *   After a failure it holds anything.
    * @param maxLength - The most bytes of plain text; no more than twice that, and a fixed overhead, is ever held.
    */
-  inflate(
-    data: Buffer,
-    start: number,
-    end: number,
-    history: History | null,
-    maxLength: number,
-  ): Buffer | typeof CORRUPT | typeof TOO_LONG;
+  inflate(data: Buffer, start: number, end: number, history: History | null, maxLength: number): Inflated;
 }

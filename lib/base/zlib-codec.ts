@@ -6,6 +6,7 @@ import {
   type DeflateSettings,
   DICTIONARY_SIZE,
   EMPTY_BLOCK,
+  type Inflated,
   MAX_FINAL_BLOCKS,
   TOO_LONG,
 } from "./codec.ts";
@@ -47,7 +48,7 @@ function inflate(
   end: number,
   history: History | null,
   maxLength: number,
-): Buffer | typeof CORRUPT | typeof TOO_LONG {
+): Inflated {
   let next = start;
   let past = history;
   const parts: Buffer[] = [];
@@ -84,7 +85,7 @@ function isSwallowed(text: Buffer, message: Buffer, past: History | null): boole
   return typeof proof === "number" || proof.text.length !== text.length + 1;
 }
 
-interface Inflated {
+interface Unpacked {
   text: Buffer;
   /** Bytes of the input behind the first final block. */
   rest: number;
@@ -94,7 +95,7 @@ function inflateStream(
   input: Buffer,
   past: History | null,
   maxLength: number,
-): Inflated | typeof CORRUPT | typeof TOO_LONG {
+): Unpacked | typeof CORRUPT | typeof TOO_LONG {
   const options: ZlibOptions = {
     dictionary: past === null ? undefined : dictionaryOf(past, MAX_WINDOW),
     maxOutputLength: Math.min(maxLength + 1, limits.MAX_LENGTH),

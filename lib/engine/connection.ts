@@ -1,3 +1,11 @@
+import type { Readable, Writable } from "node:stream";
+import type {
+  EventStream,
+  EventStreamOptions,
+  MultipartOptions,
+  MultipartPart,
+  ReadBodyOptions,
+} from "../api/bodies.ts";
 import type { Context } from "../api/context.ts";
 import type { Protocol } from "../api/protocol.ts";
 import { CallbackReason } from "../api/reasons.ts";
@@ -8,10 +16,18 @@ import type { Timed } from "../base/timers.ts";
 import { type RequestHead, readRequest } from "../http/request-head.ts";
 import type { Link, LinkHandler, Task } from "../loop/loop.ts";
 import { parseProtocols } from "../ws/handshake-server.ts";
+import { collectBody } from "./body-collector.ts";
+import { readForm, readJson } from "./body-formats.ts";
+import { BodyStream } from "./body-stream.ts";
+import type { ClientAddress } from "./client-address.ts";
 import { checkClose } from "./close-code.ts";
 import { dispatch, GO_ON, type Outcome, PENDING, type Settled } from "./dispatch.ts";
+import { EventReply } from "./event-stream.ts";
+import { readMultipart } from "./multipart.ts";
 import type { BoundProtocol, Member } from "./protocols.ts";
+import { ReplyStream } from "./reply-stream.ts";
 import type { Host, HttpRole, Role } from "./role.ts";
+import { bodyReadError, repliedError, type Serving } from "./serving.ts";
 
 const { TIMER } = CallbackReason;
 
@@ -25,6 +41,8 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
   role: Role;
   bound: BoundProtocol;
   user: unknown = undefined;
+  /** What proxies tell of the client; null where none is believed, and the link's end is the client. */
+  client: ClientAddress | null = null;
   // Counters, see `WsiStats`.
   bytesReceived = 0;
   bytesSent = 0;
@@ -178,13 +196,13 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
     return parseProtocols(this.request?.get("sec-websocket-protocol")) ?? [];
   }
   get remoteAddress(): string {
-    return this.link.remoteAddress;
+    return (this.client ?? this.link).remoteAddress;
   }
   get remotePort(): number {
-    return this.link.remotePort;
+    return (this.client ?? this.link).remotePort;
   }
   get secure(): boolean {
-    return this.link.secure;
+    return (this.client ?? this.link).secure;
   }
   get stats(): WsiStats {
     const { bytesReceived, bytesSent, messagesReceived, messagesSent } = this;
@@ -289,6 +307,48 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
 
   writeHttpHeaders(status: number, headers?: OutgoingHeaders): void {
     this.#http("writeHttpHeaders").writeHttpHeaders(status, headers);
+  }
+
+  readBody(options?: ReadBodyOptions): Promise<Buffer> {
+    return this.#reading("readBody", (serving) => collectBody(serving, options));
+  }
+
+  readJson<T = unknown>(options?: ReadBodyOptions): Promise<T> {
+    return this.#reading("readJson", (serving) => readJson(serving, options) as Promise<T>);
+  }
+
+  readForm(options?: ReadBodyOptions): Promise<URLSearchParams> {
+    return this.#reading("readForm", (serving) => readForm(serving, options));
+  }
+
+  readMultipart(options?: MultipartOptions): AsyncGenerator<MultipartPart, void, undefined> {
+    return readMultipart(this.#serving("readMultipart", bodyReadError), options);
+  }
+
+  bodyStream(): Readable {
+    return new BodyStream(this.#serving("bodyStream", bodyReadError));
+  }
+
+  replyStream(status: number, headers?: OutgoingHeaders): Writable {
+    return new ReplyStream(this.#serving("replyStream", repliedError), status, headers);
+  }
+
+  eventStream(options?: EventStreamOptions): EventStream {
+    return new EventReply(this.#serving("eventStream", repliedError), options);
+  }
+
+  #serving(method: string, over: () => Error): Serving {
+    const { serving } = this.#http(method);
+    if (serving === null) throw over();
+    return serving;
+  }
+
+  /** Whoever asks for a body and awaits it later, or never, ends no server with a client that goes away. */
+  #reading<T>(method: string, read: (serving: Serving) => Promise<T>): Promise<T> {
+    const begin = async () => read(this.#serving(method, bodyReadError));
+    const promise = begin();
+    promise.catch(() => {});
+    return promise;
   }
 
   #http(method: string): HttpRole {

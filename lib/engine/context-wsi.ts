@@ -86,6 +86,27 @@ export class ContextWsi implements Wsi {
   writeHttpHeaders(): void {
     throw noConnection("writeHttpHeaders");
   }
+  async readBody(): Promise<never> {
+    throw noConnection("readBody");
+  }
+  async readJson(): Promise<never> {
+    throw noConnection("readJson");
+  }
+  async readForm(): Promise<never> {
+    throw noConnection("readForm");
+  }
+  readMultipart(): never {
+    throw noConnection("readMultipart");
+  }
+  bodyStream(): never {
+    throw noConnection("bodyStream");
+  }
+  replyStream(): never {
+    throw noConnection("replyStream");
+  }
+  eventStream(): never {
+    throw noConnection("eventStream");
+  }
 }
 
 function noConnection(method: string): Error {

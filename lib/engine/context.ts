@@ -7,28 +7,42 @@ import { CallbackReason } from "../api/reasons.ts";
 import type { Wsi } from "../api/wsi.ts";
 import { codedError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
+import type { ProxiedFrom } from "../http/proxy-protocol.ts";
 import type { Link, LinkHandler, Listener, ListenOptions, Loop, Task } from "../loop/loop.ts";
 import { MountTable } from "../serve/mounts.ts";
-import { AddressCount } from "./addresses.ts";
+import { AccessLog } from "./access-log.ts";
+import { Admission } from "./admission.ts";
 import { Connection } from "./connection.ts";
 import { ContextWsi } from "./context-wsi.ts";
 import { dispatch, GO_ON, type Outcome, PENDING, REFUSED, THREW } from "./dispatch.ts";
+import { errorPage } from "./error-page.ts";
 import type { Settings } from "./options.ts";
 import { type BoundProtocol, ProtocolTable } from "./protocols.ts";
 import type { Host } from "./role.ts";
 import { RoleHttp } from "./role-http.ts";
+import { RoleProxied } from "./role-proxied.ts";
+import { WorkBudget } from "./work-budget.ts";
 
 const { BROADCAST, EVENT_WAIT_CANCELLED, FILTER_NETWORK_CONNECTION, PROTOCOL_DESTROY, PROTOCOL_INIT, USER } =
   CallbackReason;
 
 /** What stands in for a table without a protocol: mounts alone make a server too. */
-const HTTP_ONLY: Protocol = {
-  name: "http-only",
-  callback(wsi, reason) {
-    if (reason === CallbackReason.HTTP) wsi.httpReply(404, {}, "Not found\n");
-    return reason === CallbackReason.FILTER_PROTOCOL_CONNECTION ? 1 : 0;
-  },
-};
+function httpOnly(host: Host): Protocol {
+  const notFound = (wsi: Wsi) => {
+    const { contentType, body } = errorPage(host, 404, (wsi as Connection).request);
+    wsi.httpReply(404, { "content-type": contentType }, body);
+  };
+  return {
+    name: "http-only",
+    callback(wsi, reason) {
+      if (reason === CallbackReason.HTTP) notFound(wsi);
+      return reason === CallbackReason.FILTER_PROTOCOL_CONNECTION ? 1 : 0;
+    },
+  };
+}
+
+const newHttp = (connection: Connection) => new RoleHttp(connection);
+const newProxied = (connection: Connection) => new RoleProxied(connection);
 
 /** How long the links that `destroy` drops at last may take to be gone; they are closed, this is for their callbacks. */
 const LAST_TURNS_MS = 1000;
@@ -40,11 +54,13 @@ export class ServiceContext implements Context, Host, Task {
   readonly logger: Logger;
   readonly table: ProtocolTable;
   readonly mounts: MountTable;
+  readonly work: WorkBudget;
+  readonly admission: Admission;
+  readonly accessLog: AccessLog | null;
   draining = false;
 
   #listener: Listener | null = null;
   readonly #connections = new Set<Connection>();
-  readonly #addresses: AddressCount;
   /** What to call in the coming turn, in order. */
   #puttingOff: (() => void)[] = [];
   #initialised: BoundProtocol[] = [];
@@ -59,10 +75,16 @@ export class ServiceContext implements Context, Host, Task {
     this.settings = settings;
     this.loop = loop;
     this.logger = settings.logger;
-    this.table = new ProtocolTable(protocols.length > 0 ? protocols : [HTTP_ONLY], settings.protocolDefaults);
+    this.table = new ProtocolTable(
+      protocols.length > 0 ? protocols : [httpOnly(this)],
+      settings.protocolDefaults,
+    );
     checkDefault(settings, this.table);
+    this.work = new WorkBudget(loop);
     this.mounts = new MountTable(settings.mounts);
-    this.#addresses = new AddressCount(settings.maxConnectionsPerAddress);
+    checkMountProtocols(settings, this.table);
+    this.admission = new Admission(settings);
+    this.accessLog = settings.accessLog === undefined ? null : new AccessLog(settings.accessLog, loop, this);
   }
 
   get context(): Context {
@@ -126,22 +148,52 @@ export class ServiceContext implements Context, Host, Task {
   // ── Connections ──────────────────────────────────────────────────────────────────────────────────────────
 
   readonly #accept = (link: Link): LinkHandler | null => {
-    if (this.draining || this.#connections.size >= this.settings.maxConnections) return null;
-    if (!this.#addresses.add(link.remoteAddress)) return null;
-    const connection = new Connection(this, link, (its) => new RoleHttp(its));
-    const outcome = connection.ask(FILTER_NETWORK_CONNECTION, undefined, 0);
-    if (outcome === REFUSED || outcome === THREW) {
-      this.#addresses.remove(link.remoteAddress);
-      return null;
-    }
-    this.#connections.add(connection);
-    (connection.role as RoleHttp).begin();
-    return connection.role;
+    if (!this.#hasRoom) return null;
+    if (!this.admission.awaitsHeader(link)) return this.#serve(link);
+    const connection = new Connection(this, link, newProxied);
+    this.admission.await(connection);
+    return this.#begin(connection);
   };
+
+  /** Whoever accepted the socket has read its PROXY header too. */
+  readonly #adopt = (link: Link): LinkHandler | null => (this.#hasRoom ? this.#serve(link) : null);
+
+  get #hasRoom(): boolean {
+    return !this.draining && this.#connections.size < this.settings.maxConnections;
+  }
+
+  #serve(link: Link): LinkHandler | null {
+    const connection = new Connection(this, link, newHttp);
+    if (!this.#letIn(connection, null)) return null;
+    return this.#begin(connection);
+  }
+
+  /** Its request, and what goes before it, has to come in time. */
+  #begin(connection: Connection): LinkHandler {
+    this.#connections.add(connection);
+    connection.arm(this.settings.timeouts.head);
+    return connection.role;
+  }
+
+  introduce(wsi: Wsi, from: ProxiedFrom): boolean {
+    const connection = wsi as Connection;
+    if (!this.#letIn(connection, from)) return false;
+    if (connection.link.writable) connection.become(newHttp(connection));
+    return true;
+  }
+
+  /** Counts a connection for its address, and asks the protocol about it. */
+  #letIn(connection: Connection, from: ProxiedFrom | null): boolean {
+    if (!this.admission.enter(connection, from)) return false;
+    const outcome = connection.ask(FILTER_NETWORK_CONNECTION, undefined, 0);
+    if (outcome !== REFUSED && outcome !== THREW) return true;
+    this.admission.leave(connection);
+    return false;
+  }
 
   gone(connection: Wsi): void {
     if (!this.#connections.delete(connection as Connection)) return;
-    this.#addresses.remove(connection.remoteAddress);
+    this.admission.leave(connection as Connection);
     if (this.#connections.size === 0) this.#allGone?.();
   }
 
@@ -155,7 +207,7 @@ export class ServiceContext implements Context, Host, Task {
     this.#mustLive();
     const bytes =
       request === undefined ? head : Buffer.concat([requestBytes(request), head ?? new Uint8Array()]);
-    this.loop.adopt(socket, bytes, this.#accept);
+    this.loop.adopt(socket, bytes, this.#adopt);
   }
 
   // ── Serving ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -259,6 +311,7 @@ export class ServiceContext implements Context, Host, Task {
     else await this.loop.service(0).catch(() => 0);
     for (const bound of this.#initialised) await this.#callContext(bound, PROTOCOL_DESTROY, undefined);
     this.#destroyed = true;
+    this.accessLog?.close();
     await this.loop.close();
   }
 
@@ -296,6 +349,16 @@ function checkDefault(settings: Settings, table: ProtocolTable): void {
     settings.defaultProtocol(table);
   } catch (error) {
     throw new TypeError(`defaultProtocol: ${(error as Error).message}`);
+  }
+}
+
+function checkMountProtocols(settings: Settings, table: ProtocolTable): void {
+  for (const [index, { protocol }] of settings.mounts.entries()) {
+    try {
+      if (protocol !== undefined) table.find(protocol);
+    } catch (error) {
+      throw new TypeError(`mounts[${index}].protocol: ${(error as Error).message}`);
+    }
   }
 }
 

@@ -16,6 +16,11 @@ export type Outcome = typeof GO_ON | typeof REFUSED | typeof THREW | typeof PEND
 /** Who is told of the end of a callback that returned a promise. */
 export interface Settled {
   settled(reason: number, outcome: Outcome): void;
+  /**
+   * What a callback threw, or its promise was rejected with: told right before the outcome `THREW`. True when it is an
+   * answer rather than a failure, and not to be logged as one.
+   */
+  threw?(error: unknown): boolean;
 }
 
 /** The arguments of a callback are tied together in its type; here, where all reasons pass, they are not. */
@@ -40,7 +45,7 @@ export function dispatch(
   try {
     result = (protocol as unknown as { callback: LooseCallback }).callback(wsi, reason, user, input, len);
   } catch (error) {
-    report(logger, protocol, reasonName(reason), error);
+    report(logger, protocol, reasonName(reason), error, owner);
     return THREW;
   }
   if (result === undefined || result === 0) return GO_ON;
@@ -59,15 +64,16 @@ function watch(
   Promise.resolve(result).then(
     (value) => owner.settled(reason, value ? REFUSED : GO_ON),
     (error: unknown) => {
-      report(logger, protocol, reasonName(reason), error);
+      report(logger, protocol, reasonName(reason), error, owner);
       owner.settled(reason, THREW);
     },
   );
 }
 
-function report(logger: Logger, protocol: Protocol, where: string, error: unknown): void {
+function report(logger: Logger, protocol: Protocol, where: string, error: unknown, owner?: Settled): void {
+  const level = owner?.threw?.(error) === true ? "debug" : "error";
   try {
-    logger.error(`protocol "${protocol.name}" threw in ${where}: ${describeError(error)}`);
+    logger[level](`protocol "${protocol.name}" threw in ${where}: ${describeError(error)}`);
   } catch {
     // A logger that throws is the application's too, and ends no server.
   }

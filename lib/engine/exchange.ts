@@ -1,14 +1,26 @@
+import { HttpError } from "../api/http-error.ts";
 import { CallbackReason, WriteProtocol } from "../api/reasons.ts";
 import type { OutgoingHeaders } from "../api/wsi.ts";
-import { BodyReader, type BodySink } from "../http/body.ts";
 import { HttpFault } from "../http/fault.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import { type OpenFile, openNamed } from "../serve/source.ts";
+import { encodePath } from "../serve/path.ts";
+import { openNamed } from "../serve/source.ts";
 import type { Connection } from "./connection.ts";
-import { GO_ON, makeUser, NO_USER, type Outcome, PENDING, type Settled, THREW } from "./dispatch.ts";
-import { FilePump } from "./file-pump.ts";
-import { Reply, repliedError, writeLatin1 } from "./reply.ts";
-import { answerFromMounts, fileOrReply, type PlainReply } from "./static.ts";
+import { makeUser, NO_USER, type Outcome, THREW } from "./dispatch.ts";
+import type { ExchangeOwner } from "./exchange-owner.ts";
+import { FilePump, type PumpOwner } from "./file-pump.ts";
+import { Reply, writeLatin1 } from "./reply.ts";
+import { type BodyOwner, RequestBody } from "./request-body.ts";
+import { type CallsOwner, RequestCalls } from "./request-calls.ts";
+import {
+  abortError,
+  type BodyFlow,
+  type BodyTaker,
+  type ReplySource,
+  repliedError,
+  type Serving,
+} from "./serving.ts";
+import { type Answer, answerMounted, answerWith, type FileReply, type PlainReply } from "./static.ts";
 
 const { HTTP, HTTP_BODY, HTTP_BODY_COMPLETION, HTTP_FILE_COMPLETION, HTTP_WRITEABLE } = CallbackReason;
 
@@ -18,128 +30,168 @@ const INTERNAL = new HttpFault(500, "a callback failed");
 const UNANSWERED = new HttpFault(503, "the application gave no answer in time");
 const EXPECTATION = new HttpFault(417, "the expectation is not known");
 
-/** Who an exchange belongs to. */
-export interface ExchangeOwner {
-  /** Request and reply are over, and the peer has taken the reply. */
-  exchangeOver(keepAlive: boolean): void;
-  /** The request cannot be served: answers with the fault's status where that still can be, and ends. */
-  refuse(fault: HttpFault): void;
-  /** Ends the connection after what is queued. */
-  end(): void;
-  /** A promise about a request that is over has failed: the connection ends, the request that is there now is not harmed. */
-  failedLate(): void;
-}
-
 /**
  * One request and its reply: who answers it (a mount, or the protocol), its body on the way in, the reply on the way
  * out, and the time that each of them has.
  */
-export class Exchange implements BodySink, Settled {
-  readonly #connection: Connection;
-  readonly #head: RequestHead;
+export class Exchange implements BodyOwner, CallsOwner, PumpOwner, Serving {
+  readonly connection: Connection;
+  readonly head: RequestHead;
   readonly #owner: ExchangeOwner;
   readonly #reply: Reply;
-  readonly #body: BodyReader | null;
+  readonly #calls: RequestCalls;
+  /** Null for a request without a body, unless somebody asked for one. */
+  #body: RequestBody | null;
   #pump: FilePump | null = null;
-  #held = false;
-  #over = false;
+  /** A mount's check has not decided yet. */
+  #undecided = false;
+  #source: ReplySource | null = null;
+  /** The client waits to be asked for the body (RFC 9110 section 10.1.1), and has not been. */
+  #uninvited: boolean;
+  over = false;
   #wantsWritable = false;
-  /** Bytes that were queued when the timer for a slow reader was armed. */
-  #queuedThen = 0;
+  /** Bytes that were still to go when the timer for a slow reader was armed. */
+  #unsentThen = 0;
 
   constructor(connection: Connection, head: RequestHead, owner: ExchangeOwner) {
     const { host } = connection;
-    this.#connection = connection;
-    this.#head = head;
+    this.connection = connection;
+    this.head = head;
     this.#owner = owner;
+    this.#calls = new RequestCalls(connection, this, owner);
     this.#reply = new Reply(connection, head, head.keepAlive && !host.draining);
-    this.#body = head.body === "none" ? null : new BodyReader(head, this, host.settings.httpLimits);
-  }
-
-  get #bodyOver(): boolean {
-    return this.#body === null || this.#body.done;
+    this.#body = head.body === "none" ? null : new RequestBody(this, head, host.settings.httpLimits);
+    this.#uninvited = head.expect === "continue" && this.#body !== null;
   }
 
   /** The head is there: has the request answered, or its answer begun. */
   start(): void {
-    const fault = this.#head.expect === "unknown" ? EXPECTATION : this.#body?.fault;
+    const fault = this.head.expect === "unknown" ? EXPECTATION : this.#body?.fault;
     if (fault !== undefined) return this.#owner.refuse(fault);
-    if (!this.#answerFromMount()) this.#callProtocol();
-    if (this.#over) return;
-    if (!this.#bodyOver && this.#head.expect === "continue" && !this.#reply.begun) {
-      writeLatin1(this.#connection.link, CONTINUE);
-    }
+    const { mounts, loop } = this.connection.host;
+    const answer = answerMounted(mounts, this.head, loop.turn);
+    if (answer === null) this.#callProtocol(this.head.path);
+    else if (answer.kind === "pending") this.#await(answer.answer);
+    else this.#take(answer);
+    this.#begun();
+  }
+
+  /** Somebody answers now, or will. */
+  #begun(): void {
+    if (this.over) return;
+    this.#invite();
     this.#wait();
   }
 
-  #callProtocol(): void {
-    const connection = this.#connection;
-    const { path } = this.#head;
+  #callProtocol(path: string): void {
+    const connection = this.connection;
     connection.user = makeUser(connection.bound.protocol, connection.host.logger);
     if (connection.user === NO_USER) return this.callbackFailed(THREW);
-    this.#call(HTTP, path, path.length);
+    // Whoever reads the body may only be known when the promise settles.
+    if (this.#calls.call(HTTP, path, path.length) && !this.#reply.done) this.#body?.wait();
+    else this.#body?.release();
   }
 
-  #answerFromMount(): boolean {
-    const answer = answerFromMounts(this.#connection.host.mounts, this.#head);
-    if (answer === null) return false;
+  /** A mount's check takes its time. The body waits for whoever will be let in to it. */
+  #await(answer: Promise<() => Answer>): void {
+    this.#undecided = true;
+    this.#body?.wait();
+    const decided = (decide: () => Answer) => {
+      if (this.over) return;
+      this.#undecided = false;
+      this.#take(decide());
+      this.#begun();
+    };
+    void answer.then((decide) => this.connection.later(() => decided(decide)));
+  }
+
+  #take(answer: Answer): void {
+    if (answer.kind === "protocol") {
+      this.connection.bound = this.connection.host.table.find(answer.name);
+      // Decoded by the callback, as it may any path, it is the one that the mount was found by.
+      return this.#callProtocol(encodePath(answer.path));
+    }
+    this.#body?.drop();
     this.#answer(answer, null);
-    return true;
   }
 
   /** @param file - The name that HTTP_FILE_COMPLETION tells when it is sent; null for one that nobody asked for. */
-  #answer(answer: OpenFile | PlainReply, file: string | null): void {
-    if (answer.kind === "reply") {
-      this.#reply.whole(answer.status, answer.headers, answer.body);
-      return this.#goOn();
-    }
-    this.#pump = new FilePump(this.#connection, this.#reply, answer, () => {
-      this.#pump = null;
-      if (file === null) this.#goOn();
-      else this.#connection.later(() => this.#fileSent(file));
-    });
-    this.#pump.start(answer);
+  #answer(answer: FileReply | PlainReply, file: string | null): void {
+    this.#endIfUninvited();
+    // The quickest way, for a small file of a mount.
+    if (file === null && answer.kind === "file" && this.#reply.kept(answer)) return this.#goOn();
+    this.#pump = new FilePump(this.connection, this.#reply, file, this);
+    this.#pump.answer(answer);
   }
 
-  /** Not from within the callback that asked for the file, though a small one is sent by then. */
-  #fileSent(file: string): void {
-    if (this.#over) return;
-    this.#call(HTTP_FILE_COMPLETION, file, file.length);
+  tellFileSent(file: string): void {
+    this.#calls.call(HTTP_FILE_COMPLETION, file, file.length);
+  }
+
+  fileOver(): void {
     this.#goOn();
   }
 
   // ── The body ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** True while bytes that come belong to this request's body, and may be told. */
+  /** True while some of the body is still to come. */
+  get awaitsBody(): boolean {
+    return this.#body !== null && !this.#body.over;
+  }
+
+  /** True while bytes that come are of the body, and are taken. */
   get takesBody(): boolean {
-    // What is held back for somebody who has answered already is not told, but got rid of.
-    return !this.#bodyOver && (!this.#held || this.#reply.done) && !this.#over;
+    return this.#body?.flows === true;
   }
 
   /** Takes bytes of the body, and returns the offset behind the last one taken. */
   feedBody(buffer: Buffer, at: number, end: number): number {
     const body = this.#body!;
     const behind = body.feed(buffer, at, end);
-    if (body.fault !== undefined) this.#owner.refuse(body.fault);
+    if (body.fault !== undefined) this.#refuse(body.fault);
     else this.#wait();
     return behind;
   }
 
-  onBody(buffer: Buffer, start: number, end: number): boolean {
-    // Who has answered already is not interested in the rest.
-    if (this.#reply.done) return true;
-    this.#call(HTTP_BODY, buffer.subarray(start, end), end - start);
-    return !this.#held && !this.#over;
+  tellBody(bytes: Buffer): void {
+    this.#calls.call(HTTP_BODY, bytes, bytes.length);
   }
 
-  onBodyEnd(): void {
-    if (!this.#reply.done) this.#call(HTTP_BODY_COMPLETION, undefined, 0);
+  bodyOver(told: boolean): void {
+    if (told) this.#calls.call(HTTP_BODY_COMPLETION, undefined, 0);
     this.#goOn();
+  }
+
+  paceBody(flows: boolean): void {
+    if (this.over) return;
+    this.#owner.pace(flows);
+    this.#invite();
+    this.#wait();
   }
 
   /** The user holds the body back, or takes it again. */
   hold(held: boolean): void {
-    this.#held = held;
+    this.#body?.hold(held);
+    this.#invite();
+  }
+
+  takeBody(taker: BodyTaker): BodyFlow {
+    this.#body ??= new RequestBody(this, this.head, this.connection.host.settings.httpLimits);
+    const flow = this.#body.take(taker);
+    this.#invite();
+    return flow;
+  }
+
+  /** Asks for the body once, as soon as somebody reads it. */
+  #invite(): void {
+    if (!this.#uninvited || this.#reply.begun || !this.takesBody) return;
+    this.#uninvited = false;
+    writeLatin1(this.connection.link, CONTINUE);
+  }
+
+  /** Whether the client sends the body that it was not asked for is not known: no request is found behind it. */
+  #endIfUninvited(): void {
+    if (this.#uninvited) this.#reply.keepAlive = false;
   }
 
   // ── The reply ────────────────────────────────────────────────────────────────────────────────────────────
@@ -150,20 +202,22 @@ export class Exchange implements BodySink, Settled {
     body: string | Uint8Array | undefined,
   ): void {
     if (this.#gone) return;
+    this.#endIfUninvited();
     this.#reply.whole(status, headers, body);
     this.#goOn();
   }
 
   writeHttpHeaders(status: number, headers: OutgoingHeaders | undefined): void {
     if (this.#gone) return;
+    this.#endIfUninvited();
     this.#reply.begin(status, headers);
     this.#goOn();
   }
 
   write(data: string | Uint8Array, mode: number): number {
-    const { link, host } = this.#connection;
-    if (this.#over || !link.writable) return -1;
-    if (link.queued > host.settings.maxBufferedBytes) {
+    const { link } = this.connection;
+    if (this.over || !link.writable) return -1;
+    if (link.queued > this.connection.host.settings.maxBufferedBytes) {
       link.destroy();
       return -1;
     }
@@ -175,17 +229,18 @@ export class Exchange implements BodySink, Settled {
   serveHttpFile(file: string, contentType: string | undefined): void {
     if (this.#reply.begun) throw repliedError();
     if (this.#gone) return;
-    this.#answer(fileOrReply(openNamed(file, contentType)), file);
+    this.#answer(answerWith(openNamed(file, contentType), this.head), file);
   }
 
   /** There is nobody to answer any more. */
   get #gone(): boolean {
-    return this.#over || !this.#connection.link.writable;
+    return this.over || !this.connection.link.writable;
   }
 
   /** The connection ends behind this reply. */
   endAfterReply(): void {
     this.#reply.keepAlive = false;
+    this.#source?.onLast();
   }
 
   /** True when a fault can still be told, since nothing of a reply is out. */
@@ -194,91 +249,133 @@ export class Exchange implements BodySink, Settled {
   }
 
   onWritable(): void {
-    if (this.#over) return;
-    if (this.#pump !== null) {
+    if (this.over) return;
+    if (this.#pump?.over === false) {
       // Nothing was queued any more: the peer has read, and has its time again.
       this.#pump.go();
       this.#wait();
     } else if (this.#reply.done) {
       this.#goOn();
-    } else if (this.#wantsWritable) {
-      this.#wantsWritable = false;
-      this.#call(HTTP_WRITEABLE, undefined, 0);
+    } else {
+      this.#source?.onWritable();
+      if (this.#wantsWritable) {
+        this.#wantsWritable = false;
+        this.#calls.call(HTTP_WRITEABLE, undefined, 0);
+      }
+      this.#wait();
     }
   }
 
   callbackOnWritable(): void {
     this.#wantsWritable = true;
-    this.#connection.link.requestWritable();
+    this.connection.link.requestWritable();
   }
 
-  /** Calls the protocol about this request. A promise that it gives is this request's too, and no later one's. */
-  #call(reason: number, input: unknown, len: number): void {
-    const outcome = this.#connection.ask(reason, input, len, this);
-    if (outcome !== GO_ON && outcome !== PENDING) this.callbackFailed(outcome);
+  // ── A reply that somebody streams ────────────────────────────────────────────────────────────────────────
+
+  attach(source: ReplySource): void {
+    if (this.#reply.begun || this.#source !== null) throw repliedError();
+    this.#source = source;
   }
 
-  settled(_reason: number, outcome: Outcome): void {
-    if (outcome === GO_ON) return;
-    this.#connection.later(() => {
-      if (this.#over) this.#owner.failedLate();
-      else this.callbackFailed(outcome);
-    });
+  detach(source: ReplySource): void {
+    if (this.#source === source) this.#source = null;
+  }
+
+  fail(error: HttpError): void {
+    if (!this.over) this.#refuse(new HttpFault(error.status, error.message, error.headers));
+  }
+
+  // ── The end ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  promiseKept(): void {
+    this.#body?.release();
   }
 
   /** A callback threw or returned nonzero. */
-  callbackFailed(outcome: Outcome): void {
-    if (this.#over) return;
+  callbackFailed(outcome: Outcome, thrown = INTERNAL): void {
+    if (this.over) return;
     if (outcome !== THREW || this.#reply.done) return this.#owner.end();
-    if (this.#reply.begun) this.#connection.link.destroy();
-    else this.#owner.refuse(INTERNAL);
+    if (this.#reply.begun) return this.connection.link.destroy();
+    this.#refuse(thrown);
+  }
+
+  /** Answers with a fault, and ends. Who reads the body hears what it was. */
+  #refuse(fault: HttpFault): void {
+    const code = fault.status === 413 ? "ERR_BODY_TOO_LARGE" : "ERR_BODY_ABORTED";
+    this.#body?.end(() => new HttpError(fault.status, fault.message, { code }));
+    this.#owner.refuse(fault);
   }
 
   /** After anything that may have ended the reply or the body. */
   #goOn(): void {
-    if (this.#over) return;
-    if (!this.#reply.done || this.#pump !== null) return this.#wait();
+    if (this.over) return;
+    if (!this.#reply.done) return this.#wait();
+    // Who has answered already is not interested in the rest of the body.
+    if (this.awaitsBody) this.#dropBody();
+    if (this.#pump?.over === false) return this.#wait();
     // The next request is read only when this reply is out: a reader that is slow has its own time limit.
-    if (this.#connection.link.choked) {
-      this.#connection.link.requestWritable();
+    if (this.connection.link.choked) {
+      this.connection.link.requestWritable();
       return this.#wait();
     }
-    if (this.#reply.keepAlive && !this.#bodyOver) {
-      if (this.#held) this.#connection.rxFlowControl(true);
-      return this.#wait();
-    }
-    this.#over = true;
+    if (this.#reply.keepAlive && this.awaitsBody) return this.#wait();
+    this.#end();
+    // A mount's protocol had it for this request only.
+    this.connection.bound = this.connection.host.table.first;
     this.#owner.exchangeOver(this.#reply.keepAlive);
+  }
+
+  #dropBody(): void {
+    // What the user holds back would stay so.
+    if (this.#body!.held) this.connection.rxFlowControl(true);
+    this.#body!.drop();
   }
 
   /** Nothing more is told; an open file is closed. */
   cancel(): void {
-    this.#over = true;
+    if (this.over) return;
     this.#pump?.cancel();
     this.#pump = null;
+    this.#end();
+  }
+
+  #end(): void {
+    this.over = true;
+    this.#body?.end(() => abortError("ECONNRESET", "the connection ended before the body had come"));
+    const source = this.#source;
+    this.#source = null;
+    source?.onOver();
+    this.#reply.over();
   }
 
   // ── Time ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Arms the timer for what is being waited for. */
   #wait(): void {
-    if (this.#over) return;
-    const { body, reply } = this.#connection.host.settings.timeouts;
-    this.#queuedThen = this.#connection.link.queued;
-    this.#connection.arm(!this.#reply.begun && this.#bodyOver ? reply : body);
+    if (this.over) return;
+    const { body, reply } = this.connection.host.settings.timeouts;
+    this.#unsentThen = this.#unsent;
+    const oursToAct = !this.awaitsBody || this.#body!.waiting;
+    this.connection.arm(!this.#reply.begun && oursToAct ? reply : body);
+  }
+
+  /** Bytes that the peer has still to take, those of a file that are not read yet among them. */
+  get #unsent(): number {
+    return this.connection.link.queued + (this.#pump?.remaining ?? 0);
   }
 
   onDeadline(): void {
-    const { link, host, bound } = this.#connection;
-    if (this.takesBody) return this.#owner.refuse(TIMEOUT);
-    if (this.#reply.begun || this.#held) {
+    const { link, host, bound } = this.connection;
+    if (this.takesBody) return this.#refuse(TIMEOUT);
+    if (this.#reply.begun || this.#body?.held) {
       // A reader that takes bytes, however slowly, and a writer that has none to send, are given time.
-      if (link.queued === 0 || link.queued < this.#queuedThen) return this.#wait();
+      const unsent = this.#unsent;
+      if (unsent === 0 || unsent < this.#unsentThen) return this.#wait();
       return link.destroy();
     }
-    host.logger.warn(
-      `protocol "${bound.protocol.name}" did not answer ${this.#head.method} ${this.#head.path}`,
-    );
-    this.#owner.refuse(UNANSWERED);
+    const who = this.#undecided ? "the check of a mount" : `protocol "${bound.protocol.name}"`;
+    host.logger.warn(`${who} did not answer ${this.head.method} ${this.head.path}`);
+    this.#refuse(UNANSWERED);
   }
 }

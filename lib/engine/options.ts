@@ -1,7 +1,18 @@
-import { type ContextOptions, DEFAULTS, type Mount, type PluginSpec, type Timeouts } from "../api/options.ts";
+import {
+  type AccessLogOptions,
+  type ContextOptions,
+  DEFAULTS,
+  type ErrorPage,
+  type Mount,
+  type PluginSpec,
+  SECURITY_HEADERS,
+  type Timeouts,
+} from "../api/options.ts";
 import type { Protocol } from "../api/protocol.ts";
+import { AddressSet, isAddressSpec } from "../base/address-set.ts";
 import { type Logger, quietLogger } from "../base/log.ts";
 import type { HttpLimits } from "../http/limits.ts";
+import { DefaultHeaders } from "../http/outgoing.ts";
 import { isToken } from "../http/tokens.ts";
 import { type Extension, RSV1, RSV2, RSV3 } from "../ws/extension.ts";
 import { normalOrigin } from "../ws/origin.ts";
@@ -31,8 +42,19 @@ export interface Settings {
   readonly protocolDefaults: ProtocolDefaults;
   readonly httpLimits: HttpLimits;
   readonly timeouts: Timeouts;
+  readonly accessLog: AccessLogOptions | undefined;
+  readonly trustedProxies: AddressSet | null;
+  readonly proxyProtocol: boolean;
+  /** What replies have besides, over TLS and without. */
+  readonly securityHeaders: SecurityHeaders | null;
+  readonly errorPage: ErrorPage | undefined;
   /** The protocol of a session that asks for none. */
   defaultProtocol(table: ProtocolTable): BoundProtocol | undefined;
+}
+
+interface SecurityHeaders {
+  readonly secure: DefaultHeaders;
+  readonly plain: DefaultHeaders;
 }
 
 type Check = (value: unknown, name: string) => void;
@@ -65,6 +87,11 @@ const CHECKS: Record<keyof ContextOptions, Check> = {
   maxEmptyFragments: integer(1),
   validateOutgoing: flag,
   timeouts: timeoutTable,
+  accessLog: accessLogOptions,
+  trustedProxies: addressList,
+  proxyProtocol: flag,
+  securityHeaders: headerTable,
+  errorPage: aFunction,
 };
 
 /** @throws TypeError that names the option, for one that does not exist or is not what it has to be. */
@@ -78,6 +105,9 @@ export function resolveOptions(options: ContextOptions): Settings {
   }
   if (options.path !== undefined && options.port) {
     throw new TypeError("path: a Unix socket stands in the place of port; give one of the two");
+  }
+  if (options.proxyProtocol && options.ssl !== undefined) {
+    throw new TypeError("proxyProtocol: its header stands before TLS; with ssl it cannot be read here");
   }
   return settingsFrom(options);
 }
@@ -114,6 +144,11 @@ function settingsFrom(options: ContextOptions): Settings {
     }),
     httpLimits: Object.freeze({ maxHeaderBytes, maxHeaderCount, maxBodyBytes }),
     timeouts: Object.freeze({ ...DEFAULTS.timeouts, ...withoutUndefined(options.timeouts ?? {}) }),
+    accessLog: options.accessLog,
+    trustedProxies: options.trustedProxies === undefined ? null : new AddressSet(options.trustedProxies),
+    proxyProtocol: all.proxyProtocol,
+    securityHeaders: securityHeaders(options.securityHeaders ?? false),
+    errorPage: options.errorPage,
     defaultProtocol: defaultProtocol(options.defaultProtocol),
   });
 }
@@ -123,6 +158,17 @@ function defaultProtocol(
 ): (table: ProtocolTable) => BoundProtocol | undefined {
   if (choice === false) return () => undefined;
   return (table) => (choice === undefined ? table.first : table.find(choice));
+}
+
+/** Strict-Transport-Security means something over TLS only (RFC 6797 section 7.2). */
+function securityHeaders(choice: boolean | Readonly<Record<string, string>>): SecurityHeaders | null {
+  if (choice === false) return null;
+  const all = Object.entries(choice === true ? SECURITY_HEADERS : choice);
+  const plain = all.filter(([name]) => name.toLowerCase() !== "strict-transport-security");
+  return {
+    secure: new DefaultHeaders(Object.fromEntries(all)),
+    plain: new DefaultHeaders(Object.fromEntries(plain)),
+  };
 }
 
 function withoutUndefined<T extends object>(options: T): T {
@@ -226,6 +272,45 @@ function loggerMethods(value: unknown, name: string): void {
     if (typeof (value as Record<string, unknown> | null)?.[method] !== "function") {
       throw wrong(`${name}.${method}`, "a function", (value as Record<string, unknown> | null)?.[method]);
     }
+  }
+}
+
+function aFunction(value: unknown, name: string): void {
+  if (typeof value !== "function") throw wrong(name, "a function", value);
+}
+
+function accessLogOptions(value: unknown, name: string): void {
+  const { format, stream } = (value ?? {}) as { format?: unknown; stream?: { write?: unknown } | null };
+  const isFormat = format === undefined || format === "common" || format === "combined";
+  if (!isFormat && typeof format !== "function")
+    throw wrong(`${name}.format`, '"common", "combined" or a function', format);
+  if (typeof stream?.write !== "function") throw wrong(`${name}.stream`, "a stream to write to", stream);
+}
+
+function addressList(value: unknown, name: string): void {
+  list(value, name);
+  for (const [index, spec] of (value as unknown[]).entries()) {
+    if (typeof spec !== "string" || !isAddressSpec(spec)) {
+      throw wrong(
+        `${name}[${index}]`,
+        'an address, a range such as "10.0.0.0/8", "loopback", "private" or "unix"',
+        spec,
+      );
+    }
+  }
+}
+
+function headerTable(value: unknown, name: string): void {
+  if (typeof value === "boolean") return;
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw wrong(name, "true, false or an object of headers", value);
+  for (const [header, text] of Object.entries(value)) {
+    if (typeof text !== "string") throw wrong(`${name}.${header}`, "a string", text);
+  }
+  try {
+    new DefaultHeaders(value as Record<string, string>);
+  } catch (error) {
+    throw new TypeError(`${name}: ${(error as Error).message}`);
   }
 }
 

@@ -3,6 +3,7 @@ import { CallbackReason } from "../api/reasons.ts";
 import type { OutgoingHeaders } from "../api/wsi.ts";
 import { codedError } from "../base/errors.ts";
 import { MAX_RESERVE } from "../base/outlet.ts";
+import { type DefaultHeaders, OutgoingFields } from "../http/outgoing.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import {
   CHUNK_END,
@@ -13,10 +14,18 @@ import {
   LAST_CHUNK,
   statusHasBody,
 } from "../http/response.ts";
-import { splitList } from "../http/tokens.ts";
 import type { Link } from "../loop/loop.ts";
 import type { Connection } from "./connection.ts";
 import { REFUSED, THREW } from "./dispatch.ts";
+import { errorPage } from "./error-page.ts";
+import { keptHead } from "./kept-head.ts";
+import { repliedError } from "./serving.ts";
+import type { FileReply } from "./static.ts";
+
+/** Up to here head and body leave as one copy in the link's block; a longer body goes its own way. */
+const TOGETHER = 16_384;
+const TEXT_TYPE = "content-type: text/plain; charset=utf-8\r\n";
+const NO_HEADERS: OutgoingHeaders = Object.freeze({});
 
 /** Text with one character a byte, to the link. */
 export function writeLatin1(link: Link, text: string): void {
@@ -29,6 +38,23 @@ export function writeLatin1(link: Link, text: string): void {
   link.commit(text.length);
 }
 
+/** A head and a body, to the link. */
+function writeTogether(link: Link, head: Buffer, body: Buffer): void {
+  const size = head.length + body.length;
+  const isShort = size <= TOGETHER;
+  const at = link.reserve(isShort ? size : head.length);
+  link.block.set(head, at);
+  if (isShort) link.block.set(body, at + head.length);
+  link.commit(isShort ? size : head.length);
+  if (!isShort) link.send(body, 0, body.length);
+}
+
+/** What every reply on a connection has; null where the context adds nothing. */
+export function defaultHeaders(connection: Connection): DefaultHeaders | null {
+  const { securityHeaders } = connection.host.settings;
+  return securityHeaders && (connection.secure ? securityHeaders.secure : securityHeaders.plain);
+}
+
 /** How the end of a body is known to the peer (RFC 9112 section 6.3). */
 const NO_BODY = 0;
 const LENGTH = 1;
@@ -39,8 +65,9 @@ const UNTIL_CLOSE = 3;
  * The reply to one request.
  *
  * ```
- *   NONE ──head──► STREAMING ──last bytes──► DONE
- *     └──────────── whole ──────────────────►
+ *   NONE ──► HEAD (ADD_HEADERS is asked) ──begin──► STREAMING ──last bytes──► DONE
+ *     ▲        │ └─────────────────────── whole ────────────────────────────►
+ *     └────────┘ it cannot be sent: another may follow
  * ```
  */
 export class Reply {
@@ -48,15 +75,22 @@ export class Reply {
   keepAlive: boolean;
   readonly #connection: Connection;
   readonly #request: RequestHead;
-  #state: "NONE" | "STREAMING" | "DONE" = "NONE";
+  #state: "NONE" | "HEAD" | "STREAMING" | "DONE" = "NONE";
   #framing = NO_BODY;
   /** Bytes of a body of known length that are still to be written. */
   #toCome = 0;
+  /** What ADD_HEADERS has brought, where that was asked before it was known how to answer. */
+  #added: OutgoingHeaders | null | undefined = undefined;
+  // For the access log: what went out so far, the status 0 while no head did.
+  #status = 0;
+  #bytes = 0;
+  readonly #since: number;
 
   constructor(connection: Connection, request: RequestHead, keepAlive: boolean) {
     this.#connection = connection;
     this.#request = request;
     this.keepAlive = keepAlive;
+    this.#since = connection.host.loop.now;
   }
 
   get begun(): boolean {
@@ -69,27 +103,63 @@ export class Reply {
 
   /** True when the reply has no body, as that to HEAD: it takes what is written to it, and sends nothing. */
   get bodiless(): boolean {
-    return this.#state !== "NONE" && this.#framing === NO_BODY;
+    return (this.#state === "STREAMING" || this.#state === "DONE") && this.#framing === NO_BODY;
   }
 
   /** Answers in one go. Throws as `wsi.httpReply` says, before anything is written. */
-  whole(status: number, headers: OutgoingHeaders | undefined, body: string | Uint8Array = ""): void {
-    const payload = typeof body === "string" ? Buffer.from(body) : body;
-    const all = { ...headers };
-    if (typeof body === "string" && body !== "" && !hasHeader(all, "content-type")) {
-      all["content-type"] = "text/plain; charset=utf-8";
-    }
-    // The length in the reply to HEAD is that of the body which GET would get.
-    const told = this.#request.method === "HEAD" && payload.length === 0 ? ownLength(all) : undefined;
-    this.#head(status, all, told ?? payload.length);
+  whole(
+    status: number,
+    headers: OutgoingHeaders = NO_HEADERS,
+    body: string | Uint8Array | undefined = "",
+  ): void {
+    const size = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+    const head = this.#head(status, headers, size, typeof body === "string" && size > 0);
     this.#state = "DONE";
-    if (this.#framing !== NO_BODY && payload.length > 0)
-      this.#connection.link.send(payload, 0, payload.length);
+    const { link } = this.#connection;
+    if (this.#framing === NO_BODY || size === 0) return writeLatin1(link, head);
+    this.#bytes = size;
+    // As many bytes as characters: it is ASCII, and one string with the head.
+    if (size === body.length && typeof body === "string" && head.length + size <= TOGETHER) {
+      return writeLatin1(link, head + body);
+    }
+    writeLatin1(link, head);
+    link.send(typeof body === "string" ? Buffer.from(body) : body, 0, size);
+  }
+
+  /** A reply that the application did not write. An error has the page that the context makes of it. */
+  builtIn(status: number, headers: OutgoingHeaders, body: string | Uint8Array): void {
+    if (status < 400) return this.whole(status, headers, body);
+    const page = errorPage(this.#connection.host, status, this.#request);
+    this.whole(status, { ...headers, "content-type": page.contentType }, page.body);
+  }
+
+  /**
+   * Answers with the whole of a small file that is kept in memory: its head is kept too. False when nothing was done, as
+   * it is another kind of answer.
+   */
+  kept({ plan, file }: FileReply): boolean {
+    const { bytes } = file;
+    if (bytes === null || plan.status !== 200 || this.#state !== "NONE") return false;
+    if (!this.keepAlive || this.#request.httpMinor === 0 || this.#added !== undefined) return false;
+    this.#state = "HEAD";
+    const added = askForHeaders(this.#connection);
+    if (added !== NO_HEADERS) {
+      this.#added = added;
+      this.#state = "NONE";
+      return false;
+    }
+    const head = keptHead(plan, defaultHeaders(this.#connection)).dated(dateText(Date.now())).bytes;
+    writeTogether(this.#connection.link, head, bytes);
+    this.#framing = LENGTH;
+    this.#state = "DONE";
+    this.#status = 200;
+    this.#bytes = bytes.length;
+    return true;
   }
 
   /** Sends the head of a reply whose body is streamed. With `length` its size is known and told. */
-  begin(status: number, headers: OutgoingHeaders = {}, length?: number): void {
-    this.#head(status, headers, length ?? ownLength(headers));
+  begin(status: number, headers: OutgoingHeaders = NO_HEADERS, length?: number): void {
+    writeLatin1(this.#connection.link, this.#head(status, headers, length, false));
     // A reply to HEAD ends when its body would: whoever writes that must not write it into the next reply.
     this.#state = statusHasBody(status) ? "STREAMING" : "DONE";
   }
@@ -108,6 +178,12 @@ export class Reply {
     return bytes.length;
   }
 
+  /** So many bytes of a body of known length went to the peer without passing through here. */
+  passed(size: number): void {
+    this.#toCome -= size;
+    this.#bytes += size;
+  }
+
   #piece(bytes: Uint8Array): void {
     const { link } = this.#connection;
     if (this.#framing === LENGTH) {
@@ -115,6 +191,7 @@ export class Reply {
       this.#toCome -= bytes.length;
     }
     if (bytes.length === 0) return;
+    this.#bytes += bytes.length;
     if (this.#framing === CHUNKED) writeLatin1(link, chunkHead(bytes.length));
     link.send(bytes, 0, bytes.length);
     if (this.#framing === CHUNKED) writeLatin1(link, CHUNK_END);
@@ -127,61 +204,94 @@ export class Reply {
     if (this.#framing === LENGTH && this.#toCome > 0) this.keepAlive = false;
   }
 
-  #head(status: number, headers: OutgoingHeaders, length: number | undefined): void {
+  /**
+   * The text of the head, which is sent by then as far as others know.
+   *
+   * @param size - Bytes of the body; undefined where only the application may know, in its Content-Length.
+   * @param isText - The body is text of the application's: it has a type, even if none is given.
+   */
+  #head(status: number, headers: OutgoingHeaders, size: number | undefined, isText: boolean): string {
     if (this.#state !== "NONE") throw repliedError();
     if (status < 200) throw new RangeError(`a reply takes a status of 200 to 599, not ${status}`);
+    // What ADD_HEADERS does meanwhile is no second reply.
+    this.#state = "HEAD";
+    try {
+      const fields = this.#fields(headers);
+      if (isText && !fields.typed) fields.text += TEXT_TYPE;
+      return this.#encode(status, fields, size);
+    } catch (error) {
+      this.#state = "NONE";
+      throw error;
+    }
+  }
+
+  /** The application's headers, and those that the protocol adds. */
+  #fields(headers: OutgoingHeaders): OutgoingFields {
+    const connection = this.#connection;
+    const added = this.#added === undefined ? askForHeaders(connection) : this.#added;
+    if (added === null) this.keepAlive = false;
+    const fields = new OutgoingFields(defaultHeaders(connection)).add(headers);
+    return added === null || added === NO_HEADERS ? fields : fields.add(added);
+  }
+
+  #encode(status: number, fields: OutgoingFields, size: number | undefined): string {
     const { httpMinor, method } = this.#request;
+    // The length in the reply to HEAD is that of the body which GET would get.
+    const told = size === undefined || (size === 0 && method === "HEAD");
+    const length = told ? (fields.contentLength ?? size) : size;
     const bodiless = !statusHasBody(status);
-    const chunked = length === undefined && httpMinor > 0 && !bodiless;
-    if (length === undefined && httpMinor === 0 && !bodiless) this.keepAlive = false;
-    const added = addedHeaders(this.#connection, headers);
-    const all = added ?? headers;
-    if (added === null || asksToClose(all)) this.keepAlive = false;
+    const openEnded = length === undefined && !bodiless;
+    if (fields.closes || (openEnded && httpMinor === 0)) this.keepAlive = false;
+    const chunked = openEnded && httpMinor > 0;
     const connection = this.keepAlive ? (httpMinor === 0 ? "keep-alive" : undefined) : "close";
     const date = dateText(Date.now());
     // The length in a 304 is that of the reply it stands for, which only the application knows.
     const contentLength = status === 304 ? undefined : length;
-    const text = encodeHead({ status, headers: all, date, connection, contentLength, chunked });
-    writeLatin1(this.#connection.link, text);
-    this.#framing = bodiless || method === "HEAD" ? NO_BODY : chunked ? CHUNKED : LENGTH;
-    if (this.#framing === LENGTH && length === undefined) this.#framing = UNTIL_CLOSE;
+    const text = encodeHead({ status, date, connection, contentLength, chunked }, fields);
+    this.#status = status;
     this.#toCome = length ?? 0;
+    if (bodiless || method === "HEAD") this.#framing = NO_BODY;
+    else this.#framing = chunked ? CHUNKED : openEnded ? UNTIL_CLOSE : LENGTH;
+    return text;
   }
-}
 
-export function repliedError(): Error {
-  return codedError("ERR_REPLIED", "this request has been answered already");
+  /** The reply has ended, or will not go on: the access log hears of it, once. */
+  over(): void {
+    const { accessLog } = this.#connection.host;
+    if (accessLog === null || this.#status === 0) return;
+    accessLog.add(this.#connection.remoteAddress, this.#request, this.#status, this.#bytes, this.#since);
+    this.#status = 0;
+  }
 }
 
 /** The headers of a reply with those that the protocol adds in ADD_HEADERS; null when it refuses there. */
 export function addedHeaders(connection: Connection, headers: OutgoingHeaders): OutgoingHeaders | null {
-  let all: Record<string, string | number | readonly string[]> | null = null;
-  const add: AddHeader = (name, value) => {
-    checkHeader(name, value);
-    all ??= { ...headers };
-    const before = all[name];
-    all[name] = before === undefined ? value : ([] as string[]).concat(before as string, value);
-  };
-  const outcome = connection.ask(CallbackReason.ADD_HEADERS, add, 0);
-  if (outcome === REFUSED || outcome === THREW) return null;
-  return all ?? headers;
+  const added = askForHeaders(connection);
+  return added === null || added === NO_HEADERS ? added && headers : { ...headers, ...added };
 }
 
-function headerOf(headers: OutgoingHeaders, name: string): string | undefined {
-  for (const key of Object.keys(headers)) if (key.toLowerCase() === name) return String(headers[key]);
-  return undefined;
-}
+type Added = Record<string, string | readonly string[]>;
 
-function hasHeader(headers: OutgoingHeaders, name: string): boolean {
-  return headerOf(headers, name) !== undefined;
-}
+/** What the ADD_HEADERS that runs has added; null while none runs. */
+let added: Added | null = null;
+const NONE_YET = NO_HEADERS as Added;
 
-function ownLength(headers: OutgoingHeaders): number | undefined {
-  const length = headerOf(headers, "content-length");
-  return length === undefined ? undefined : Number(length);
-}
+/** One function for all replies: nothing is made for those that add nothing. Who calls it later adds nothing any more. */
+const addHeader: AddHeader = (name, value) => {
+  checkHeader(name, value);
+  if (added === null) return;
+  if (added === NONE_YET) added = Object.create(null) as Added;
+  const before = added[name];
+  added[name] = before === undefined ? value : [before, value].flat();
+};
 
-function asksToClose(headers: OutgoingHeaders): boolean {
-  const connection = headerOf(headers, "connection");
-  return connection !== undefined && splitList(connection.toLowerCase()).includes("close");
+/** What the protocol adds in ADD_HEADERS, `NO_HEADERS` for nothing; null when it refuses there. */
+function askForHeaders(connection: Connection): OutgoingHeaders | null {
+  // Its callback may reply on another connection.
+  const outer = added;
+  added = NONE_YET;
+  const outcome = connection.ask(CallbackReason.ADD_HEADERS, addHeader, 0);
+  const headers = added;
+  added = outer;
+  return outcome === REFUSED || outcome === THREW ? null : headers;
 }

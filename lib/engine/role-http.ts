@@ -4,17 +4,21 @@ import { codedError } from "../base/errors.ts";
 import { HttpFault } from "../http/fault.ts";
 import { HeadReader } from "../http/head-reader.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import { dateText, ERROR_CONTENT_TYPE, encodeFault, errorBody } from "../http/response.ts";
+import { dateText, encodeFault } from "../http/response.ts";
 import { asksForWebSocket } from "../ws/handshake-server.ts";
 import type { Connection } from "./connection.ts";
 import { type Outcome, THREW } from "./dispatch.ts";
-import { Exchange, type ExchangeOwner, TIMEOUT } from "./exchange.ts";
-import { Reply, writeLatin1 } from "./reply.ts";
+import { errorPage } from "./error-page.ts";
+import { Exchange, TIMEOUT } from "./exchange.ts";
+import type { ExchangeOwner } from "./exchange-owner.ts";
+import { defaultHeaders, Reply, writeLatin1 } from "./reply.ts";
 import type { HttpRole, Piece } from "./role.ts";
+import type { Serving } from "./serving.ts";
 import { beginUpgrade } from "./upgrade.ts";
 
 const NO_PIECE: Piece = Object.freeze({ remaining: 0, first: true, final: true, binary: true });
 const NOTHING = Buffer.alloc(0);
+const TOO_MANY = new HttpFault(429, "there are enough requests from this address");
 
 /*
  *            ┌────────── request and reply are over, kept alive ──────────┐
@@ -39,15 +43,12 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
   #held = false;
   /** The first request has its time from the connection on; a later one, from its first byte on. */
   #headTimed = true;
+  /** The loop's time when the request that is read or served began to come. */
+  #since = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
     this.#reader = new HeadReader(connection.host.settings.httpLimits);
-  }
-
-  /** The connection is new: its request has to come in time. */
-  begin(): void {
-    this.#connection.arm(this.#timeouts.head);
   }
 
   get #timeouts() {
@@ -98,10 +99,21 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
     if (kept !== null) this.#consume(kept, 0, kept.length, true);
     // A body whose last bytes were told before it was held has its end still to be told.
     else if (this.#exchange?.takesBody) this.#exchange.feedBody(NOTHING, 0, 0);
-    if (this.#kept === null && !this.#held) this.#connection.link.resume();
+    if (this.#kept === null && !this.#held && !this.#bodyHeld) this.#connection.link.resume();
+  }
+
+  get #bodyHeld(): boolean {
+    const exchange = this.#exchange;
+    return exchange?.awaitsBody === true && !exchange.takesBody;
+  }
+
+  pace(flows: boolean): void {
+    if (flows) this.#connection.later(() => this.#goOn());
+    else this.#connection.link.pause();
   }
 
   #readHead(buffer: Buffer, at: number, end: number): number {
+    if (!this.#reader.started) this.#since = this.#connection.host.loop.now;
     const behind = this.#reader.feed(buffer, at, end);
     const head = this.#reader.result;
     if (head === undefined) this.#timeHead();
@@ -120,13 +132,15 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
   #request(head: RequestHead): void {
     const connection = this.#connection;
     this.#reader.reset();
-    connection.disarm();
     connection.request = head;
     connection.bound = connection.host.table.first;
+    const { client, host } = connection;
+    if (client !== null && !host.admission.request(client, head)) return this.refuse(TOO_MANY, head);
     if (asksForWebSocket(head)) {
       this.#phase = "UPGRADE";
       const waits = beginUpgrade(connection, head, this.#upgradeRefused, this.#upgraded);
       if (waits) connection.arm(this.#timeouts.reply);
+      else this.#logUpgrade();
     } else {
       this.#phase = "EXCHANGE";
       this.#exchange = new Exchange(connection, head, this);
@@ -151,11 +165,11 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
   }
 
   rxFlowControl(enable: boolean): void {
-    if (enable !== this.#held) return;
+    const changed = enable === this.#held;
     this.#held = !enable;
+    // Though nothing was held by it: who asks for the body wants the callbacks to have it.
     this.#exchange?.hold(this.#held);
-    if (!enable) this.#connection.link.pause();
-    else this.#connection.later(() => this.#goOn());
+    if (changed) this.pace(enable);
   }
 
   // ── The exchange ─────────────────────────────────────────────────────────────────────────────────────────
@@ -164,6 +178,7 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
     const connection = this.#connection;
     this.#exchange = null;
     connection.user = undefined;
+    if (connection.client !== null) connection.host.admission.requestOver(connection.client);
     if (!keepAlive || connection.host.draining) return this.end();
     this.#phase = "HEAD";
     this.#headTimed = false;
@@ -174,11 +189,18 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
     if (!this.#consuming || wasHeld) connection.later(() => this.#goOn());
   }
 
-  refuse(fault: HttpFault): void {
+  /** @param head - The request; null where none could be read. */
+  refuse(fault: HttpFault, head = this.#exchange === null ? null : this.#connection.request): void {
     if (this.#exchange?.unanswered === false) return this.#connection.link.destroy();
-    const reply = encodeFault(fault, dateText(Date.now()));
-    const toHead = this.#exchange !== null && this.#connection.request?.method === "HEAD";
-    writeLatin1(this.#connection.link, toHead ? reply.slice(0, reply.indexOf("\r\n\r\n") + 4) : reply);
+    const { host, link, remoteAddress } = this.#connection;
+    const page = errorPage(host, fault.status, head);
+    const body = Buffer.from(page.body as string);
+    const date = dateText(Date.now());
+    const defaults = defaultHeaders(this.#connection);
+    writeLatin1(link, encodeFault(fault, date, page.contentType, body.length, defaults));
+    const sent = head?.method === "HEAD" ? 0 : body.length;
+    if (sent > 0) link.send(body, 0, sent);
+    host.accessLog?.add(remoteAddress, head, fault.status, sent, this.#since);
     this.end();
   }
 
@@ -196,6 +218,10 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
   failedLate(): void {
     if (this.#phase === "EXCHANGE") this.#exchange!.endAfterReply();
     else if (this.#phase === "HEAD" && !this.#reader.started) this.end();
+  }
+
+  get serving(): Serving | null {
+    return this.#exchange;
   }
 
   #inExchange(method: string): Exchange {
@@ -241,30 +267,42 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
     if (this.#phase !== "UPGRADE") throw new TypeError("reject: there is no upgrade to refuse");
     // What ADD_HEADERS does meanwhile is no second refusal.
     this.#phase = "REFUSING";
+    const reply = new Reply(this.#connection, this.#connection.request!, false);
     try {
-      new Reply(this.#connection, this.#connection.request!, false).whole(status, headers, body);
+      reply.whole(status, headers, body);
     } catch (error) {
       this.#phase = "UPGRADE";
       throw error;
     }
+    reply.over();
     this.end();
   }
 
   readonly #upgradeRefused = (status: number, message: string, headers: OutgoingHeaders): void => {
     if (this.#phase !== "UPGRADE") return;
     this.#connection.host.logger.debug(`upgrade refused with ${status}: ${message}`);
-    this.reject(status, { "content-type": ERROR_CONTENT_TYPE, ...headers }, errorBody(status));
+    const { contentType, body } = errorPage(this.#connection.host, status, this.#connection.request);
+    this.reject(status, { "content-type": contentType, ...headers }, body);
   };
 
   /** The session is open after all: it gets what came meanwhile. */
   readonly #upgraded = (): void => {
     const { role, link } = this.#connection;
     if (role === this) return;
+    this.#logUpgrade();
     const kept = this.#kept;
     this.#kept = null;
     if (kept !== null) role.onBytes(kept, 0, kept.length);
     if (!role.held) link.resume();
   };
+
+  /** An upgrade has its line when it is made; how long the session lasts, its protocol knows. */
+  #logUpgrade(): void {
+    const connection = this.#connection;
+    const { accessLog } = connection.host;
+    if (accessLog === null || connection.role === this) return;
+    accessLog.add(connection.remoteAddress, connection.request, 101, 0, this.#since);
+  }
 
   // ── The rest ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -277,7 +315,7 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
 
   onEnd(): void {
     // Half a request will never be whole; one that is being answered still gets its reply.
-    if (this.#phase === "EXCHANGE" && !this.#exchange!.takesBody) this.#exchange!.endAfterReply();
+    if (this.#phase === "EXCHANGE" && !this.#exchange!.awaitsBody) this.#exchange!.endAfterReply();
     else this.end();
   }
 

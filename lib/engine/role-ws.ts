@@ -33,6 +33,10 @@ const ENDED = 8;
 const PINGED = 16;
 /** The callback wants no answer to the peer's Close. */
 const DROPPED = 32;
+/** There are extensions, whose work is limited. */
+const EXTENDED = 64;
+/** Receiving waits for a later turn: this one has had its work. */
+const RESTING = 128;
 
 /** The extensions of a session, begun. */
 export interface SessionExtensions {
@@ -68,7 +72,8 @@ export class RoleWs implements Role, SessionHandler {
   constructor(connection: Connection, { rsv, stack }: SessionExtensions, held: boolean) {
     this.#connection = connection;
     this.#session = new Session(connection.link, this, connection.bound.limitsWith(rsv), stack);
-    if (held) this.#flags = HELD;
+    if (stack !== null) this.#flags |= EXTENDED;
+    if (held) this.#flags |= HELD;
     if (held) this.#session.hold(true);
     this.#heard = connection.host.loop.now;
   }
@@ -116,6 +121,7 @@ export class RoleWs implements Role, SessionHandler {
     if (!this.#mayWrite()) return -1;
     const fin = (mode & NO_FIN) === 0;
     const size = this.#session.send(opcode, fin, data, mode >= NO_COMPRESS);
+    if (size < 0) return -1;
     this.#connection.bytesSent += size;
     if (fin) this.#connection.messagesSent++;
     return size;
@@ -184,14 +190,31 @@ export class RoleWs implements Role, SessionHandler {
 
   /** What was kept comes first, then the link again. */
   #goOn(): void {
-    if (this.#is(HELD)) return;
+    if (this.#is(HELD | RESTING)) return;
     // The session too may have something to tell that it was held back from.
     const kept = this.#kept ?? NOTHING;
     this.#kept = null;
     const taken = this.#session.receive(kept, 0, kept.length);
     // Not copied again and again, however often it is held and taken up.
     if (taken < kept.length && !this.#is(ENDED)) this.#kept = kept.subarray(taken);
-    if (!this.#is(HELD)) this.#connection.link.resume();
+    if (!this.#rests() && !this.#is(HELD)) this.#connection.link.resume();
+  }
+
+  /** True when what is left waits for a later turn. */
+  #rests(): boolean {
+    if (!this.#is(RESTING)) return false;
+    if (this.#kept === null || this.#is(ENDED)) {
+      this.#flags &= ~RESTING;
+      return false;
+    }
+    this.#connection.link.pause();
+    this.#connection.host.work.rest(this);
+    return true;
+  }
+
+  goOn(): void {
+    this.#flags &= ~RESTING;
+    if (!this.#is(ENDED)) this.#goOn();
   }
 
   // ── The link ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -199,14 +222,20 @@ export class RoleWs implements Role, SessionHandler {
   onBytes(buffer: Buffer, start: number, end: number): void {
     this.#heard = this.#connection.host.loop.now;
     if (this.#is(PINGED)) this.#answered();
-    if (this.#kept !== null) return this.#keep(buffer.subarray(start, end));
+    if (this.#kept !== null || this.#is(RESTING)) return this.#keep(buffer.subarray(start, end));
+    if (this.#is(EXTENDED) && this.#connection.host.work.spent) {
+      this.#flags |= RESTING;
+      this.#keep(buffer.subarray(start, end));
+      return void this.#rests();
+    }
     const taken = this.#session.receive(buffer, start, end);
     if (taken < end && !this.#is(ENDED)) this.#kept = Buffer.from(buffer.subarray(taken, end));
+    this.#rests();
   }
 
   /** More behind what is kept already. */
   #keep(more: Buffer): void {
-    this.#kept = Buffer.concat([this.#kept!, more]);
+    this.#kept = this.#kept === null ? Buffer.from(more) : Buffer.concat([this.#kept, more]);
   }
 
   #answered(): void {
@@ -258,6 +287,10 @@ export class RoleWs implements Role, SessionHandler {
     lend(view, buffer, start, room);
     connection.call(RECEIVE, view, end - start);
     takeBack();
+    if (this.#is(EXTENDED) && connection.host.work.spent) {
+      this.#flags |= RESTING;
+      this.#session.rest();
+    }
   }
 
   onPong(buffer: Buffer, start: number, end: number): void {
@@ -271,7 +304,15 @@ export class RoleWs implements Role, SessionHandler {
   }
 
   onExtensionError(error: unknown): void {
-    this.#connection.host.logger.error(`an extension threw at a message: ${describeError(error)}`);
+    this.#connection.host.logger.error(`an extension threw: ${describeError(error)}`);
+  }
+
+  onExtensionWork(bytes: number): void {
+    this.#connection.host.work.spend(bytes);
+  }
+
+  get deaf(): boolean {
+    return this.#is(DEAF);
   }
 
   onOver(code: number, reason: string, wasClean: boolean): void {
@@ -282,7 +323,7 @@ export class RoleWs implements Role, SessionHandler {
     connection.link.end();
     this.#armClose();
     this.#kept = null;
-    if (this.#is(HELD)) connection.link.resume();
+    if (this.#is(HELD | RESTING)) connection.link.resume();
     if (!this.#is(TOLD)) return;
     connection.later(() => connection.ask(CLOSED, { code, reason, wasClean } satisfies CloseInfo, 0));
   }

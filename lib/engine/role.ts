@@ -1,11 +1,16 @@
 import type { Context } from "../api/context.ts";
 import type { OutgoingHeaders, Wsi, WsiState } from "../api/wsi.ts";
 import type { Logger } from "../base/log.ts";
+import type { ProxiedFrom } from "../http/proxy-protocol.ts";
 import type { LinkHandler, Loop } from "../loop/loop.ts";
 import type { MountTable } from "../serve/mounts.ts";
+import type { AccessLog } from "./access-log.ts";
+import type { Admission } from "./admission.ts";
 import type { Outcome } from "./dispatch.ts";
 import type { Settings } from "./options.ts";
 import type { ProtocolTable } from "./protocols.ts";
+import type { Serving } from "./serving.ts";
+import type { WorkBudget } from "./work-budget.ts";
 
 /** What a connection needs of the context that it belongs to. */
 export interface Host {
@@ -15,8 +20,15 @@ export interface Host {
   readonly mounts: MountTable;
   readonly loop: Loop;
   readonly logger: Logger;
+  /** What extensions may do in a turn. */
+  readonly work: WorkBudget;
   /** True once `destroy` was called: no new sessions, no keep-alive. */
   readonly draining: boolean;
+  /** Null without one. */
+  readonly accessLog: AccessLog | null;
+  readonly admission: Admission;
+  /** The PROXY header of a connection is there: it begins to speak HTTP. False when it is not let in. */
+  introduce(connection: Wsi, from: ProxiedFrom): boolean;
   /** A connection's link is gone. */
   gone(connection: Wsi): void;
   /** Warns, but only the first time for the same text. */
@@ -60,6 +72,8 @@ export interface Role extends LinkHandler {
 
 /** What an HTTP role answers besides. */
 export interface HttpRole extends Role {
+  /** The request that is being served; null between two of them, and while an upgrade is decided about. */
+  readonly serving: Serving | null;
   reject(status: number, headers: OutgoingHeaders | undefined, body: string | Uint8Array | undefined): void;
   httpReply(
     status: number,

@@ -12,6 +12,9 @@ import type { BoundProtocol } from "./protocols.ts";
 import { addedHeaders, writeLatin1 } from "./reply.ts";
 import { RoleWs, type SessionExtensions } from "./role-ws.ts";
 
+/** Headers of a 101 that are not the application's. */
+const OF_THE_HANDSHAKE = /^(?:upgrade|connection|sec-websocket-.*|content-length)$/i;
+
 /** Answers an upgrade request that is not accepted. */
 export type Refuse = (status: number, message: string, headers: OutgoingHeaders) => void;
 
@@ -123,12 +126,20 @@ class PendingUpgrade implements Settled {
     if (headers === null) return this.#refuse(500, "refused as its headers were made", {});
     // The callback may have ended the connection.
     if (connection.state !== "HTTP" || !connection.link.writable) return;
+    if (!this.#mayBeAdded(headers)) return this.#refuse(500, "its headers contradict the handshake", {});
     const agreed = this.#negotiate();
     if (agreed === null) return this.#refuse(500, "an extension failed", {});
     writeLatin1(connection.link, this.#switching(headers, agreed.header));
     const role = new RoleWs(connection, agreed, connection.role.held);
     connection.become(role);
     role.establish();
+  }
+
+  #mayBeAdded(headers: OutgoingHeaders): boolean {
+    const wrong = Object.keys(headers).find((name) => OF_THE_HANDSHAKE.test(name));
+    if (wrong === undefined) return true;
+    this.#connection.host.logger.error(`ADD_HEADERS: ${wrong} is the handshake's to set in a 101`);
+    return false;
   }
 
   /** Null when an extension throws; those of others are code like any callback. */

@@ -1,6 +1,6 @@
 import { FAULTS, HttpFault } from "./fault.ts";
-import { fieldCount, fieldRecord, fieldValue, type HeaderRecord } from "./fields.ts";
 import { CHUNKED, requestBodyLength } from "./framing.ts";
+import { MessageHead } from "./message-head.ts";
 import { isHost, parseTarget, type Target } from "./target.ts";
 import { hasWordAt, listHas, splitList, trimmed } from "./tokens.ts";
 
@@ -14,9 +14,7 @@ const WEBSOCKET_ONLY: readonly string[] = Object.freeze(["websocket"]);
  * A request's head: checked, and taken apart as far as everyone needs it. The headers stay in `raw` until somebody
  * asks for them, because a session keeps its head for life: one string is the cheapest form of it.
  */
-export class RequestHead {
-  /** The whole head, from the request line to the blank line, one character a byte. */
-  readonly raw: string;
+export class RequestHead extends MessageHead {
   readonly method: string;
   /** The request target as it came. */
   readonly target: string;
@@ -39,8 +37,6 @@ export class RequestHead {
   readonly contentLength: number;
   /** `unknown` is to be answered with 417. */
   readonly expect: "none" | "continue" | "unknown";
-  readonly #fieldsAt: number;
-  #headers: HeaderRecord | undefined = undefined;
 
   /** From what `readRequest` found to be valid. */
   constructor(
@@ -51,39 +47,20 @@ export class RequestHead {
     known: KnownFields,
     length: number,
   ) {
-    this.raw = raw;
+    const fieldsAt = method.length + 1 + target.length + VERSION_BYTES;
+    super(raw, fieldsAt);
     this.method = method;
     this.target = target;
     this.path = parts.path;
     this.query = parts.query;
     this.host = parts.authority || (known.host ?? "");
-    this.#fieldsAt = method.length + 1 + target.length + VERSION_BYTES;
-    this.httpMinor = minorOf(raw, this.#fieldsAt);
+    this.httpMinor = minorOf(raw, fieldsAt);
     this.keepAlive = isKeptAlive(known.connection, this.httpMinor);
     this.upgradeTokens = upgradeTokens(known);
     this.upgradeAsked = this.upgradeTokens.length > 0;
     this.body = length === 0 ? "none" : length === CHUNKED ? "chunked" : "length";
     this.contentLength = Math.max(length, 0);
     this.expect = this.httpMinor === 0 ? "none" : expectation(known.expect);
-  }
-
-  /**
-   * The headers by lower-case name, without a prototype; several of a name are joined by `", "`, cookies by `"; "`.
-   * Parsed when first asked for, then kept.
-   */
-  get headers(): Readonly<HeaderRecord> {
-    this.#headers ??= fieldRecord(this.raw, this.#fieldsAt);
-    return this.#headers;
-  }
-
-  /** The value of one header, joined as in `headers`. Builds nothing else. `name` in lower case. */
-  get(name: string): string | undefined {
-    return fieldValue(this.raw, this.#fieldsAt, name);
-  }
-
-  /** How often a header came. `name` in lower case. */
-  count(name: string): number {
-    return fieldCount(this.raw, this.#fieldsAt, name);
   }
 }
 

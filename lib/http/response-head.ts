@@ -1,6 +1,7 @@
 import { HttpFault } from "./fault.ts";
-import { fieldCount, fieldRecord, fieldValue, type HeaderRecord } from "./fields.ts";
+import { fieldValue } from "./fields.ts";
 import { CHUNKED, responseBodyLength, UNTIL_CLOSE } from "./framing.ts";
+import { MessageHead } from "./message-head.ts";
 
 /** Where the digit of the minor version, the status and the reason phrase begin: `HTTP/1.x sss reason`. */
 const MINOR_AT = 7;
@@ -19,9 +20,7 @@ export const RESPONSE_FAULTS = Object.freeze({
 });
 
 /** A response's head: checked, and taken apart as far as a client needs it. */
-export class ResponseHead {
-  /** The whole head, from the status line to the blank line, one character a byte. */
-  readonly raw: string;
+export class ResponseHead extends MessageHead {
   /** 100 to 999; from 600 on it means no more than 500 does (RFC 9110 section 15). */
   readonly status: number;
   /** The reason phrase, as the server wrote it; may be empty. */
@@ -32,37 +31,15 @@ export class ResponseHead {
   readonly body: "none" | "length" | "chunked" | "close";
   /** Bytes of the body when `body` is `length`, else 0. */
   readonly contentLength: number;
-  readonly #fieldsAt: number;
-  #headers: HeaderRecord | undefined = undefined;
 
   /** From what `readResponse` found to be valid. */
   constructor(raw: string, fieldsAt: number, length: number) {
-    this.raw = raw;
+    super(raw, fieldsAt);
     this.status = statusOf(raw);
     this.reason = raw.slice(REASON_AT, fieldsAt - 2);
     this.httpMinor = minorOf(raw);
     this.body = bodyKind(length);
     this.contentLength = Math.max(length, 0);
-    this.#fieldsAt = fieldsAt;
-  }
-
-  /**
-   * The headers by lower-case name, without a prototype; several of a name are joined by `", "`, those of Set-Cookie
-   * too. Parsed when first asked for, then kept.
-   */
-  get headers(): Readonly<HeaderRecord> {
-    this.#headers ??= fieldRecord(this.raw, this.#fieldsAt);
-    return this.#headers;
-  }
-
-  /** The value of one header, joined as in `headers`. Builds nothing else. `name` in lower case. */
-  get(name: string): string | undefined {
-    return fieldValue(this.raw, this.#fieldsAt, name);
-  }
-
-  /** How often a header came. `name` in lower case. */
-  count(name: string): number {
-    return fieldCount(this.raw, this.#fieldsAt, name);
   }
 }
 

@@ -1,8 +1,10 @@
 import type { HttpFault } from "./fault.ts";
 import type { OutgoingHeaders } from "./fields.ts";
-import { isFieldValue, isToken } from "./tokens.ts";
+import { type DefaultHeaders, OutgoingFields } from "./outgoing.ts";
+import { isFieldValue } from "./tokens.ts";
 
 export type { OutgoingHeaders } from "./fields.ts";
+export { checkHeader, checkHeaders } from "./outgoing.ts";
 
 const REASONS: Readonly<Record<number, string>> = Object.freeze({
   100: "Continue",
@@ -86,44 +88,37 @@ export interface ReplyHead {
 /**
  * A response head as text with one character a byte (latin1), the blank line included.
  *
+ * @param fields - The application's headers, walked already.
  * @throws TypeError for a header that `checkHeader` refuses, or such a reason; RangeError for a status that is none.
  */
-export function encodeHead(head: ReplyHead): string {
+export function encodeHead(head: ReplyHead, fields = fieldsOf(head.headers)): string {
   const { status, date, connection, contentLength, chunked = false } = head;
-  let text = `HTTP/1.1 ${checkStatus(status)} ${head.reason === undefined ? statusText(status) : checkReason(head.reason)}\r\n`;
-  if (head.headers !== undefined) text += encodeHeaders(head.headers, head);
-  if (date !== undefined) text += `Date: ${date}\r\n`;
-  if (connection !== undefined) text += `Connection: ${connection}\r\n`;
-  if (contentLength !== undefined && allowsLength(status)) text += `Content-Length: ${contentLength}\r\n`;
-  if (chunked) text += "Transfer-Encoding: chunked\r\n";
-  return `${text}\r\n`;
+  let text = head.reason === undefined ? statusLine(status) : lineWith(status, checkReason(head.reason));
+  text += fields.text + fields.defaultText;
+  text += date === undefined ? fields.dateLine : `Date: ${date}\r\n`;
+  text += connection === undefined ? fields.connectionLine : `Connection: ${connection}\r\n`;
+  if (chunked) return `${text}Transfer-Encoding: chunked\r\n\r\n`;
+  if (!allowsLength(status)) return `${text}\r\n`;
+  if (contentLength === undefined) return `${text}${fields.lengthLine}\r\n`;
+  return `${text}Content-Length: ${contentLength}\r\n\r\n`;
 }
 
-/**
- * Checks a header of the application's own before anything of it is written.
- *
- * @throws TypeError for a name that is no token, a value with CR, LF, NUL, another control character or one above
- *   U+00FF in it, a Content-Length that is no number, and for Transfer-Encoding, which is not the application's to say.
- */
-export function checkHeader(name: string, value: string | number | readonly string[]): void {
-  if (!isToken(name)) throw new TypeError(`Header name ${JSON.stringify(name)} is not a token`);
-  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
-  for (const each of values) {
-    const usable = typeof each === "string" || (typeof each === "number" && Number.isFinite(each));
-    if (!usable || !isFieldValue(String(each))) {
-      throw new TypeError(`Header ${name} has a value that cannot be sent: ${JSON.stringify(each)}`);
-    }
-  }
-  const lower = name.toLowerCase();
-  if (lower === "transfer-encoding") throw new TypeError("Header Transfer-Encoding is set by the server");
-  if (lower === "content-length" && (values.length !== 1 || !/^[0-9]{1,15}$/.test(String(values[0])))) {
-    throw new TypeError(`Header Content-Length is not a number of bytes: ${JSON.stringify(value)}`);
-  }
+function fieldsOf(headers: OutgoingHeaders = NO_HEADERS): OutgoingFields {
+  return new OutgoingFields().add(headers);
 }
 
-/** `checkHeader` for each of them. */
-export function checkHeaders(headers: OutgoingHeaders): void {
-  for (const name of Object.keys(headers)) checkHeader(name, headers[name]);
+const NO_HEADERS: OutgoingHeaders = Object.freeze({});
+
+const STATUS_LINES = new Map(
+  Object.keys(REASONS).map((status) => [Number(status), lineWith(Number(status), REASONS[Number(status)])]),
+);
+
+function statusLine(status: number): string {
+  return STATUS_LINES.get(status) ?? lineWith(status, "");
+}
+
+function lineWith(status: number, reason: string): string {
+  return `HTTP/1.1 ${checkStatus(status)} ${reason}\r\n`;
 }
 
 let dateSecond = Number.NaN;
@@ -148,12 +143,18 @@ export function errorBody(status: number): string {
   return `<!doctype html><html lang="en"><title>${title}</title><h1>${title}</h1></html>\n`;
 }
 
-/** The whole reply to a fault: head, page, and the word that the connection ends with it. */
-export function encodeFault(fault: HttpFault, date: string): string {
-  const body = errorBody(fault.status);
-  const headers = { ...fault.headers, "Content-Type": ERROR_CONTENT_TYPE };
-  const { status } = fault;
-  return encodeHead({ status, headers, date, connection: "close", contentLength: body.length }) + body;
+/** The head of the reply to a fault. It says that the connection ends with it. */
+export function encodeFault(
+  fault: HttpFault,
+  date: string,
+  contentType: string,
+  contentLength: number,
+  defaults: DefaultHeaders | null = null,
+): string {
+  const fields = new OutgoingFields(defaults);
+  if (fault.headers !== undefined) fields.add(fault.headers);
+  fields.add({ "Content-Type": contentType });
+  return encodeHead({ status: fault.status, date, connection: "close", contentLength }, fields);
 }
 
 /** What goes before a chunk of `size` bytes, which is more than 0; `CHUNK_END` goes behind it (RFC 9112 section 7.1). */
@@ -165,32 +166,6 @@ export const CHUNK_END = "\r\n";
 
 /** Ends a chunked body. */
 export const LAST_CHUNK = "0\r\n\r\n";
-
-function encodeHeaders(headers: OutgoingHeaders, own: ReplyHead): string {
-  let text = "";
-  for (const name of Object.keys(headers)) {
-    const value = headers[name];
-    checkHeader(name, value);
-    if (isOwn(name.toLowerCase(), own)) continue;
-    if (typeof value !== "object") text += `${name}: ${value}\r\n`;
-    else for (const each of value) text += `${name}: ${each}\r\n`;
-  }
-  return text;
-}
-
-/** True for a header that the head carries by itself. */
-function isOwn(name: string, own: ReplyHead): boolean {
-  switch (name) {
-    case "date":
-      return own.date !== undefined;
-    case "connection":
-      return own.connection !== undefined;
-    case "content-length":
-      return own.contentLength !== undefined || own.chunked === true || !allowsLength(own.status);
-    default:
-      return false;
-  }
-}
 
 function allowsLength(status: number): boolean {
   return status >= 200 && status !== 204;

@@ -69,6 +69,18 @@ export interface Link extends Outlet {
    * are one; it never comes from within this call.
    */
   requestWritable(): void;
+  /**
+   * Sends bytes of an open file without reading them, behind what was written before. Only where a loop can; whoever
+   * finds it missing reads and sends.
+   *
+   * The kernel may look at the file until the peer has the bytes: what is changed meanwhile arrives changed.
+   *
+   * @param file - The file's descriptor, which the caller closes when it likes.
+   * @returns How many bytes the kernel took, `length` at most. 0 when it is full: the link is choked until `onWritable`,
+   *   to be asked for as ever. -1 when no byte went and none will go in this way: the file ends before `offset`, cannot be
+   *   sent so, or the link is gone. To read it tells which.
+   */
+  sendFile?(file: number, offset: number, length: number): number;
   /** Stops reading: no `onBytes` and no `onEnd` until `resume`. The peer is stalled by TCP. */
   pause(): void;
   /** Reads on. Nothing is delivered from within this call. */
@@ -125,6 +137,8 @@ export interface Loop {
   readonly name: "node" | "epoll";
   /** The time of this turn in milliseconds of `monotonicMs`; read anew at each turn, and by `touch`. */
   readonly now: number;
+  /** Another number in each turn: what the system has told in this one need not be asked again. */
+  readonly turn: number;
   /** The timers of this loop. Fired within turns. */
   readonly timers: TimerQueue;
   /** Compression, for all links of this loop. It goes on after `close`. */

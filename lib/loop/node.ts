@@ -51,6 +51,7 @@ class NodeLoop implements Loop, LinkHost, ListenHost {
   readonly codec = zlibCodec;
   readonly block: Block;
   now = monotonicMs();
+  turn = 0;
 
   readonly #logger: Logger;
   readonly #links = new Set<NodeLink>();
@@ -144,6 +145,7 @@ class NodeLoop implements Loop, LinkHost, ListenHost {
   enter(): boolean {
     if (!this.#open || this.#busy) return false;
     this.#busy = true;
+    this.turn++;
     this.now = monotonicMs();
     return true;
   }
@@ -203,6 +205,7 @@ class NodeLoop implements Loop, LinkHost, ListenHost {
   #finishTurn(): void {
     if (!this.#open) return;
     this.#busy = true;
+    this.turn++;
     this.now = monotonicMs();
     this.#serviced += this.#notes.work(this.block, this.timers, this.now);
     this.#busy = false;

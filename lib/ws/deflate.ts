@@ -32,6 +32,10 @@ export class DeflateSession implements ExtensionSession {
   #sent: History | null = null;
   #received: History | null = null;
 
+  get threshold(): number {
+    return this.#terms.settings === null ? Number.POSITIVE_INFINITY : this.#terms.threshold;
+  }
+
   constructor(codec: Codec, terms: DeflateTerms) {
     this.#codec = codec;
     this.#terms = terms;

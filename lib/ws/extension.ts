@@ -49,8 +49,13 @@ export interface ExtensionAgreement {
   open(tools: ExtensionTools): ExtensionSession;
 }
 
-/** An extension's part of one session. Bytes that it returns are lent until its next call. */
+/**
+ * An extension's part of one session. Bytes that it returns are lent until its next call. Whatever it throws is
+ * logged and ends the session with 1011.
+ */
 export interface ExtensionSession {
+  /** Whole messages of fewer bytes are left alone, and `encode` is not asked about them. Default 0. */
+  readonly threshold?: number;
   /**
    * A message, or a fragment of one, is to be sent.
    *
@@ -65,7 +70,7 @@ export interface ExtensionSession {
    * @param maxLength - The most bytes that may come out of it. Stop at them, before there are more.
    * @returns What it was, or why the connection fails.
    */
-  decode(payload: Buffer, start: number, end: number, maxLength: number): Buffer | Failure;
+  decode(payload: Buffer, start: number, end: number, maxLength: number): Uint8Array | Failure;
   /** The session is over. */
   close?(): void;
 }

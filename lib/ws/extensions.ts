@@ -1,4 +1,4 @@
-import type { Failure } from "./codes.ts";
+import { type Failure, isCloseCode } from "./codes.ts";
 import type { Extension, ExtensionAgreement, ExtensionSession, ExtensionTools } from "./extension.ts";
 import { type ExtensionOffer, formatExtensions } from "./extension-header.ts";
 
@@ -107,6 +107,7 @@ export class ExtensionStack {
   readonly #session: ExtensionSession;
   readonly #bit: number;
   readonly #next: ExtensionStack | null;
+  readonly #threshold: number;
   /** The extension works on the message that is being sent. */
   #takes = false;
 
@@ -114,6 +115,15 @@ export class ExtensionStack {
     this.#session = session;
     this.#bit = bit;
     this.#next = next;
+    this.#threshold = Math.min(
+      session.threshold ?? 0,
+      next === null ? Number.POSITIVE_INFINITY : next.#threshold,
+    );
+  }
+
+  /** True when a whole message of at most so many bytes is left alone by all of them. */
+  leaves(length: number): boolean {
+    return length < this.#threshold;
   }
 
   /** The reserved bits for the first frame of the message that was last given to `encode`. */
@@ -148,18 +158,31 @@ export class ExtensionStack {
   decode(rsv: number, payload: Buffer, start: number, end: number, maxLength: number): Buffer | Failure {
     if (this.#next !== null) {
       const inner = this.#next.decode(rsv, payload, start, end, maxLength);
-      if (!Buffer.isBuffer(inner)) return inner;
+      if (!(inner instanceof Uint8Array)) return inner;
       payload = inner;
       start = 0;
       end = inner.length;
     }
     if ((rsv & this.#bit) === 0) return payload.subarray(start, end);
-    return this.#session.decode(payload, start, end, maxLength);
+    const plain = this.#session.decode(payload, start, end, maxLength);
+    if (!(plain instanceof Uint8Array) || Buffer.isBuffer(plain)) return checkFailure(plain);
+    return Buffer.from(plain.buffer, plain.byteOffset, plain.length);
   }
 
   /** The session is over. */
   close(): void {
-    this.#session.close?.();
-    this.#next?.close();
+    try {
+      this.#session.close?.();
+    } finally {
+      this.#next?.close();
+    }
   }
+}
+
+/** @throws TypeError for what is neither bytes nor a failure, which only an extension without types can give. */
+function checkFailure(result: Buffer | Failure): Buffer | Failure {
+  if (Buffer.isBuffer(result)) return result;
+  const { code, reason } = (result ?? {}) as Partial<Failure>;
+  if (isCloseCode(code ?? 0) && typeof reason === "string") return result;
+  throw new TypeError("decode of an extension gives bytes, or a failure with a close code and a reason");
 }

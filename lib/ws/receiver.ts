@@ -45,6 +45,8 @@ export class Receiver implements FrameSink {
   /** Reserved bits of the message in progress. */
   #rsv = 0;
   #held = false;
+  /** The parser stops behind the message that is being told, until the next `feed`. */
+  #resting = false;
   #stopped = false;
   /** What is still to be told of a decoded message that was held back amid its pieces. */
   #untold: Buffer | null = null;
@@ -71,6 +73,7 @@ export class Receiver implements FrameSink {
   /** Gives the receiver back; it must be `idle`. */
   release(): void {
     this.#owner = NOBODY;
+    this.#resting = false;
     spare = this;
   }
 
@@ -87,6 +90,7 @@ export class Receiver implements FrameSink {
 
   /** Takes bytes, which are unmasked in place, and returns the offset behind the last one taken; see `hold`. */
   feed(buffer: Buffer, start: number, end: number): number {
+    if (this.#resting) this.#wake();
     if (this.#untold !== null && !this.#held) this.#tellOn(this.#untold);
     this.#freeFrom = start;
     return this.#parser.feed(buffer, start, end);
@@ -95,7 +99,18 @@ export class Receiver implements FrameSink {
   /** Makes `feed` stop behind what is being told right now, or go on. */
   hold(held: boolean): void {
     this.#held = held;
-    this.#parser.hold(held);
+    this.#parser.hold(held || this.#resting);
+  }
+
+  /** Makes this `feed` stop behind the message that is being told. */
+  rest(): void {
+    this.#resting = true;
+    this.#parser.hold(true);
+  }
+
+  #wake(): void {
+    this.#resting = false;
+    this.#parser.hold(this.#held);
   }
 
   /** Takes nothing more, for good. */

@@ -34,8 +34,12 @@ export interface SessionHandler {
    * below is to be ended (`wasClean` or not), and nothing more is told.
    */
   onOver(code: number, reason: string, wasClean: boolean): void;
-  /** An extension threw, which it never should; the session fails with 1011 behind this. */
+  /** An extension threw, which it never should; the session fails with 1011 behind this, if it is not over. */
   onExtensionError(error: unknown): void;
+  /** Extensions have encoded or decoded a message of so many bytes. */
+  onExtensionWork(bytes: number): void;
+  /** True when messages are told to nobody any more: they need not be decoded. */
+  readonly deaf: boolean;
 }
 
 /** What bounds a session; one frozen object for all sessions of a protocol. */
@@ -46,8 +50,14 @@ export interface SessionLimits extends ReceiveLimits {
   readonly validateOutgoing: boolean;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Bytes of pongs that may wait for a peer that reads none of them. */
 const MAX_UNREAD_PONGS = 65_536;
+
+/** What `send` is in the midst of: nothing, a binary message, or else a text in this state of its UTF-8. */
+const NO_MESSAGE = -2;
+const BINARY_MESSAGE = -3;
 
 /*
  * The order of closing (RFC 6455 section 7.1), from either side:
@@ -57,10 +67,6 @@ const MAX_UNREAD_PONGS = 65_536;
  *        │                  │  end of the stream, failure ──► OVER   not clean
  *        └── peer's Close, answered ───────────────────────► OVER   clean
  */
-/** What `send` is in the midst of: nothing, a binary message, or else a text in this state of its UTF-8. */
-const NO_MESSAGE = -2;
-const BINARY_MESSAGE = -3;
-
 const OPEN = 0;
 const CLOSING = 1;
 const OVER = 2;
@@ -136,6 +142,11 @@ export class Session implements ReceiverOwner {
     return taken;
   }
 
+  /** Makes this `receive` stop behind the message that is being told right now. */
+  rest(): void {
+    this.#receiver?.rest();
+  }
+
   /** Makes `receive` stop behind what is being told right now, or go on. */
   hold(held: boolean): void {
     this.#held = held;
@@ -145,7 +156,8 @@ export class Session implements ReceiverOwner {
   // ── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Sends a message or a fragment of one, and returns its size in bytes. Only while `canSend`.
+   * Sends a message or a fragment of one, and returns its size in bytes; -1 when an extension threw, which ends the
+   * session. Only while `canSend`.
    *
    * @param opcode - TEXT, BINARY or CONTINUATION.
    * @param plain - Keep extensions from encoding it; of a message in fragments the first one decides.
@@ -181,10 +193,23 @@ export class Session implements ReceiverOwner {
     data: Uint8Array | string,
     plain: boolean,
   ): number {
-    const bytes = typeof data === "string" ? Buffer.from(data) : data;
     const first = opcode !== CONTINUATION;
-    const payload = extensions.encode(bytes, first, fin, plain);
+    // A character is at most three bytes of UTF-8 for each of its units.
+    if (first && fin && extensions.leaves(typeof data === "string" ? 3 * data.length : data.length)) {
+      return this.#frame(opcode | FIN, data);
+    }
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    let payload: Uint8Array;
+    try {
+      payload = extensions.encode(bytes, first, fin, plain);
+    } catch (error) {
+      // What went before it may have counted on this message to arrive.
+      this.#handler.onExtensionError(error);
+      this.fail(FAILURES.callback);
+      return -1;
+    }
     const rsv = first ? extensions.rsv : 0;
+    if (payload !== bytes) this.#handler.onExtensionWork(bytes.length);
     this.#frame((fin ? opcode | FIN : opcode) | rsv, payload);
     return bytes.length;
   }
@@ -231,16 +256,27 @@ export class Session implements ReceiverOwner {
     this.#state = OVER;
     this.#receiver?.stop();
     this.#receiver = null;
-    this.#extensions?.close();
+    this.#closeExtensions();
     this.#handler.onOver(code, reason, wasClean);
+  }
+
+  #closeExtensions(): void {
+    try {
+      this.#extensions?.close();
+    } catch (error) {
+      this.#handler.onExtensionError(error);
+    }
   }
 
   // ── Receiving: what the receiver tells ───────────────────────────────────────────────────────────────────
 
   decode(rsv: number, buffer: Buffer, start: number, end: number): Buffer | Failure {
     if (this.#extensions === null) return FAILURES.reservedBits;
+    if (this.#handler.deaf) return NOTHING;
     try {
-      return this.#extensions.decode(rsv, buffer, start, end, this.#limits.maxMessageSize);
+      const plain = this.#extensions.decode(rsv, buffer, start, end, this.#limits.maxMessageSize);
+      this.#handler.onExtensionWork(Buffer.isBuffer(plain) ? plain.length : this.#limits.maxMessageSize);
+      return plain;
     } catch (error) {
       this.#handler.onExtensionError(error);
       return FAILURES.callback;

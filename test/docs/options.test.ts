@@ -52,6 +52,11 @@ const options: Record<keyof ContextOptions, true> = {
   maxEmptyFragments: true,
   validateOutgoing: true,
   timeouts: true,
+  accessLog: true,
+  trustedProxies: true,
+  proxyProtocol: true,
+  securityHeaders: true,
+  errorPage: true,
 };
 const timeouts: Record<keyof Timeouts, true> = {
   head: true,
@@ -77,7 +82,16 @@ const fields: Record<keyof Protocol, true> = {
 const mountFields: Record<keyof Mount, true> = {
   mountpoint: true,
   origin: true,
+  redirect: true,
+  protocol: true,
+  pass: true,
+  auth: true,
   index: true,
+  fallback: true,
+  listing: true,
+  precompressed: true,
+  cacheControl: true,
+  immutable: true,
   dotfiles: true,
   insecureAllowEscapingLinks: true,
   mimeTypes: true,

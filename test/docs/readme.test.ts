@@ -18,14 +18,14 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { textFrame } from "../support/frames.ts";
+import { httpRequest, textFrame } from "../support/frames.ts";
 import { Peer } from "../support/node-client.ts";
 
 const checkout = fileURLToPath(new URL("../../", import.meta.url));
 const run = promisify(execFile);
 
 /** Documents whose examples are run or compiled; each of them is marked `<!-- example: name -->`. */
-const documents = ["README.md", "docs/porting-from-libwebsockets.md", "docs/compression.md"];
+const documents = ["README.md", "docs/porting-from-libwebsockets.md", "docs/compression.md", "docs/http.md"];
 const linking = [
   ...documents,
   "CHANGELOG.md",
@@ -279,5 +279,46 @@ describe("the examples of the documents", () => {
     counter.socket.send("reset\n");
     while ((await counter.next()).data !== "0");
     counter.socket.terminate();
+  });
+
+  test("answer.mjs answers with JSON, takes it, and says what is wrong", async () => {
+    const url = `http://127.0.0.1:${await start(exampleText("answer.mjs"), "answer.mjs")}/people/`;
+    expect(await (await fetch(`${url}1`)).json()).toEqual({ name: "Ada" });
+    const headers = { "content-type": "application/json" };
+    const put = (body: string, type = headers) => fetch(`${url}2`, { method: "PUT", body, headers: type });
+    expect(await (await put('{ "name": "Bea" }')).json()).toEqual({ name: "Bea" });
+    expect(await (await fetch(`${url}2`)).json()).toEqual({ name: "Bea" });
+    expect((await put("{")).status).toBe(400);
+    expect((await put("{}", { "content-type": "text/plain" })).status).toBe(415);
+    expect((await put(`"${"x".repeat(10_000)}"`)).status).toBe(413);
+    expect((await fetch(`${url}3`)).status).toBe(404);
+  });
+
+  test("upload.mjs takes a form with a file", async () => {
+    const port = await start(exampleText("upload.mjs"), "upload.mjs");
+    const body = new FormData();
+    body.set("title", "holiday");
+    body.set("photo", new Blob(["x".repeat(2_000_000)]), "beach.jpg");
+    const reply = await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body });
+    expect(await reply.text()).toBe("title is holiday\nphoto is the file beach.jpg");
+  });
+
+  test("download.mjs streams rows, compressed", async () => {
+    const port = await start(exampleText("download.mjs"), "download.mjs");
+    const reply = await fetch(`http://127.0.0.1:${port}/`);
+    expect(reply.headers.get("content-type")).toBe("text/csv");
+    const rows = (await reply.text()).trimEnd().split("\n");
+    expect(rows).toHaveLength(10_000);
+    expect(rows.at(-1)).toBe("9999,99980001");
+  });
+
+  test("events.ts sends events to whoever listens", async () => {
+    const port = await start(readFileSync(join(folder, "compiled/events.js"), "utf8"), "events.js");
+    const peer = await Peer.open({ port });
+    peer.send(httpRequest({ headers: { "Last-Event-ID": "7" } }));
+    expect((await peer.head()).headers["content-type"]).toBe("text/event-stream");
+    expect(String(await peer.until("data: 7\n\n"))).toContain("event: welcome\n");
+    expect(String(await peer.until("data: tick "))).toMatch(/id: \d+\n/);
+    await peer.drop();
   });
 });

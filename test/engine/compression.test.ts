@@ -7,7 +7,7 @@ import {
   WriteProtocol,
   type Wsi,
 } from "../../lib/index.ts";
-import { binaryFrame, moreFrame, textFrame } from "../support/frames.ts";
+import { binaryFrame, closeFrame, moreFrame, textFrame } from "../support/frames.ts";
 import { hex } from "../support/raw.ts";
 import { describeLoops, type ServerOptions, startServer } from "../support/server.ts";
 
@@ -214,6 +214,44 @@ describeLoops("permessage-deflate", (loop) => {
     const data = Buffer.alloc(16 * MEBIBYTE, randomBytes(5000));
     peer.send(binaryFrame(deflateRawSync(data, { finishFlush, level: 1 }).subarray(0, -4), { rsv: RSV1 }));
     expect(inflated((await peer.frame()).payload).equals(data)).toBe(true);
+  });
+
+  it("serves others between the bombs of one read, and all of them in the end", async () => {
+    const order: string[] = [];
+    const server = await start({
+      protocol: { wholeMessages: true },
+      on: { RECEIVE: (_wsi, _input, { len }) => void order.push(len > 1000 ? "bomb" : "other") },
+    });
+    const bomb = binaryFrame(deflated(Buffer.alloc(4 * MEBIBYTE)), { rsv: RSV1 });
+    const attacker = await server.open(offer());
+    const other = await server.open(offer());
+    attacker.send(...Array<Buffer>(30).fill(bomb), textFrame("end"));
+    await server.nth("RECEIVE");
+    other.send(textFrame("other"));
+    await server.nth("RECEIVE", 32);
+    expect(order.filter((each) => each === "bomb")).toHaveLength(30);
+    expect(order.indexOf("other")).toBeLessThan(25);
+    expect(server.received().at(-1)).toBe("end");
+  });
+
+  it("goes on behind its budget with what was held back meanwhile", async () => {
+    const server = await start({
+      on: {
+        RECEIVE(wsi) {
+          wsi.rxFlowControl(false);
+          wsi.setTimer(0);
+        },
+        TIMER: (wsi) => wsi.rxFlowControl(true),
+      },
+    });
+    const peer = await server.open(offer());
+    const frames = Array.from({ length: 6 }, (_, i) =>
+      binaryFrame(deflated(Buffer.alloc(2 * MEBIBYTE + i)), { rsv: RSV1 }),
+    );
+    peer.send(...frames, closeFrame(1000));
+    await server.nth("CLOSED");
+    expect(server.all("RECEIVE").map(({ len }) => len - 2 * MEBIBYTE)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(server.all("CLOSED")[0].input).toMatchObject({ code: 1000, wasClean: true });
   });
 
   it("serves many sessions in turn, each with its own context", async () => {

@@ -46,6 +46,11 @@ const wrong: [option: string, ...values: object[]][] = [
   ),
   ["maxBodyBytes", { maxBodyBytes: -1 }, { maxBodyBytes: "9" }],
   ["maxEmptyFragments", { maxEmptyFragments: -1 }, { maxEmptyFragments: "9" }],
+  ["accessLog", { accessLog: true }, { accessLog: { stream: 5 } }, { accessLog: { stream: null } }],
+  ["trustedProxies", { trustedProxies: 5 }, { trustedProxies: [5] }, { trustedProxies: ["localhost"] }],
+  ["proxyProtocol", { proxyProtocol: "yes" }, { proxyProtocol: true, ssl: certificate }],
+  ["securityHeaders", { securityHeaders: [] }, { securityHeaders: { "X-A": "a\nb" } }],
+  ["errorPage", { errorPage: {} }],
   ["timeouts", { timeouts: 5 }],
   ["never", { timeouts: { never: 5 } }],
   ...["head", "keepAlive", "body", "reply", "close", "ping", "pong", "drain"].map(

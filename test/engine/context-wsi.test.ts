@@ -52,8 +52,23 @@ describe("the wsi of a callback that concerns no connection", () => {
     ["redirect", () => wsi.redirect(301, "/")],
     ["serveHttpFile", () => wsi.serveHttpFile("x")],
     ["writeHttpHeaders", () => wsi.writeHttpHeaders(200)],
+    ["readMultipart", () => wsi.readMultipart()],
+    ["bodyStream", () => wsi.bodyStream()],
+    ["replyStream", () => wsi.replyStream(200)],
+    ["eventStream", () => wsi.eventStream()],
   ])("throws ERR_NO_CONNECTION for %s, which would never have an effect", (name, act) => {
     expect(act).toThrow(expect.objectContaining({ code: "ERR_NO_CONNECTION" }));
     expect(act).toThrow(new RegExp(`^${name}: `));
+  });
+
+  it.each([
+    ["readBody", () => wsi.readBody()],
+    ["readJson", () => wsi.readJson()],
+    ["readForm", () => wsi.readForm()],
+  ])("rejects with it for %s", async (name, act) => {
+    await expect(act()).rejects.toMatchObject({
+      code: "ERR_NO_CONNECTION",
+      message: expect.stringContaining(name),
+    });
   });
 });

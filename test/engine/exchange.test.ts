@@ -1,7 +1,10 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { WriteProtocol, type Wsi } from "../../lib/api.ts";
 import { httpRequest } from "../support/frames.ts";
-import { describeLoops, startServer } from "../support/server.ts";
+import { rounds } from "../support/raw.ts";
+import { describeLoops, startServer, temporaryFolder } from "../support/server.ts";
 
 // Rules of bodies are in http-body.test.ts, of replies in reply.test.ts; here is how the two of one request go together.
 
@@ -77,6 +80,39 @@ describeLoops("one request and its reply", (loop) => {
     const peer = await server.connect();
     peer.send(httpRequest({ target: "/late" }));
     expect((await peer.closed()).toString("latin1")).not.toContain("0\r\n\r\n");
+  });
+
+  it("whose promise fails is 500 before the head of its reply, and cut off after it", async () => {
+    const server = await start({
+      HTTP: async (wsi) => {
+        if (wsi.uri === "/late") {
+          wsi.writeHttpHeaders(200);
+          wsi.write("some", WriteProtocol.HTTP);
+        }
+        await rounds(3);
+        throw new Error("boom");
+      },
+    });
+    expect((await server.ask(httpRequest({ target: "/early" }))).status).toBe(500);
+    const peer = await server.connect();
+    peer.send(httpRequest({ target: "/late" }));
+    expect((await peer.closed()).toString("latin1")).toMatch(/some\r\n$/);
+  });
+
+  it("that a mount answers has a body that nobody is told of", async () => {
+    const origin = temporaryFolder();
+    writeFileSync(join(origin, "large"), Buffer.alloc(8_000_000));
+    const server = await startServer({
+      eventLoop: loop,
+      mounts: [{ mountpoint: "/", origin }],
+      on: { HTTP: echo },
+    });
+    const peer = await server.connect();
+    peer.send(httpRequest({ target: "/large", headers: { "Content-Length": "4" }, body: "body" }));
+    expect((await peer.response()).body).toHaveLength(8_000_000);
+    peer.send(httpRequest({ target: "/large", method: "HEAD" }));
+    expect((await peer.response("HEAD")).status).toBe(200);
+    expect(server.names()).not.toContain("HTTP_BODY");
   });
 
   it("whose data cannot be made is 500", async () => {

@@ -95,10 +95,44 @@ describeLoops("extensions", (loop) => {
     const peer = await server.open(offering("x-reverse"));
     peer.send(textFrame("x", { rsv: 4 }));
     expect(await peer.close()).toMatchObject({ code: 1011 });
-    expect(server.log.join("\n")).toMatch(/error an extension threw at a message: Error: oops/);
+    expect(server.log.join("\n")).toMatch(/error an extension threw: Error: oops/);
     expect((await server.nth("CLOSED")).input).toMatchObject({ code: 1011, wasClean: false });
     other.send(textFrame("fine"));
     await server.nth("RECEIVE");
+  });
+
+  it("that throw when a session ends cost nobody CLOSED, nor the next client its place", async () => {
+    const close = () => {
+      throw new Error("oops");
+    };
+    const server = await start([reversing({ session: { close } })], { maxConnections: 2 });
+    for (let i = 1; i <= 5; i++) {
+      const peer = await server.open(offering("x-reverse"));
+      await peer.drop();
+      expect((await server.nth("CLOSED", i)).input).toMatchObject({ code: 1006 });
+      while ([...server.context.sessions()].length > 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+
+  it("that throw at a message to be sent cost that session 1011, and write says so", async () => {
+    const encode = () => {
+      throw new Error("oops");
+    };
+    const server = await start([reversing({ session: { encode } })]);
+    const { peer, wsi } = await server.pair(offering("x-reverse"));
+    expect(wsi.write("Hello", TEXT)).toBe(-1);
+    expect(await peer.close()).toMatchObject({ code: 1011 });
+    expect(wsi.stats.messagesSent).toBe(0);
+  });
+
+  it("are not ADD_HEADERS's to say anything about", async () => {
+    for (const name of ["Sec-WebSocket-Extensions", "sec-websocket-accept", "Upgrade", "connection"]) {
+      const server = await start([reversing()], {
+        on: { ADD_HEADERS: (_wsi, add: (name: string, value: string) => void) => add(name, "x") },
+      });
+      expect((await server.ask(upgradeRequest(offering("x-reverse")))).status).toBe(500);
+      expect(server.log.join("\n")).toContain(`ADD_HEADERS: ${name} is the handshake's to set in a 101`);
+    }
   });
 
   it("hold back a message amid its pieces, and go on where they stopped", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type ContextOptions, DEFAULTS } from "../../lib/api.ts";
+import { type ContextOptions, DEFAULTS, SECURITY_HEADERS } from "../../lib/api.ts";
 import { quietLogger } from "../../lib/base/log.ts";
 import { resolveOptions } from "../../lib/engine/options.ts";
 import { ProtocolTable } from "../../lib/engine/protocols.ts";
@@ -12,7 +12,7 @@ describe("options that are left out", () => {
   it("have the defaults of the header", () => {
     const { timeouts, rxBufferSize, maxMessageSize, ...plain } = DEFAULTS;
     const { maxHeaderBytes, maxHeaderCount, maxBodyBytes, ...forSessions } = plain;
-    const { maxEmptyFragments, validateOutgoing, ...direct } = forSessions;
+    const { maxEmptyFragments, validateOutgoing, securityHeaders: _, ...direct } = forSessions;
     const settings = resolveOptions({});
     expect(settings).toMatchObject(direct);
     expect(settings.timeouts).toEqual(timeouts);
@@ -82,6 +82,55 @@ describe("options that are given", () => {
     expect(chosen({ defaultProtocol: "b" })).toBe("b");
     expect(chosen({ defaultProtocol: false })).toBeUndefined();
     expect(() => chosen({ defaultProtocol: "c" })).toThrow(TypeError);
+  });
+});
+
+describe("options for who runs a server", () => {
+  it("are off unless they are given", () => {
+    const { accessLog, errorPage, proxyProtocol, securityHeaders, trustedProxies } = resolveOptions({});
+    expect([accessLog, errorPage, proxyProtocol, securityHeaders, trustedProxies]).toEqual([
+      ...[undefined, undefined, false, null, null],
+    ]);
+    expect(resolveOptions({ securityHeaders: false }).securityHeaders).toBeNull();
+  });
+
+  it("of security headers are text already, with Strict-Transport-Security over TLS only", () => {
+    const { secure, plain } = resolveOptions({ securityHeaders: true }).securityHeaders!;
+    expect(secure.text).toBe(
+      Object.entries(SECURITY_HEADERS)
+        .map(([name, value]) => `${name}: ${value}\r\n`)
+        .join(""),
+    );
+    expect(plain.text).toBe(secure.text.replace(/Strict-Transport-Security: .*\r\n/, ""));
+    const own = resolveOptions({ securityHeaders: { "x-a": "b" } }).securityHeaders!;
+    expect([own.secure.text, own.plain.text]).toEqual(["x-a: b\r\n", "x-a: b\r\n"]);
+  });
+
+  it("of proxies are a set of addresses", () => {
+    const { trustedProxies } = resolveOptions({ trustedProxies: ["loopback", "10.0.0.0/8"] });
+    expect(["::1", "10.9.9.9", "192.0.2.1"].map((address) => trustedProxies!.has(address))).toEqual([
+      ...[true, true, false],
+    ]);
+  });
+
+  it("are named when they are wrong", () => {
+    expect(wrong({ trustedProxies: "loopback" })).toThrow(/^trustedProxies: /);
+    expect(wrong({ trustedProxies: ["::1", "10.0.0.0/33"] })).toThrow(
+      /^trustedProxies\[1\]: .*"10\.0\.0\.0\/33"/,
+    );
+    expect(wrong({ proxyProtocol: 1 })).toThrow(/^proxyProtocol: /);
+    expect(wrong({ accessLog: {} })).toThrow(/^accessLog\.stream: /);
+    expect(wrong({ accessLog: { stream: process.stdout, format: "json" } })).toThrow(/^accessLog\.format: /);
+    expect(wrong({ securityHeaders: "on" })).toThrow(/^securityHeaders: /);
+    expect(wrong({ securityHeaders: { "x-a": 5 } })).toThrow(/^securityHeaders\.x-a: /);
+    expect(wrong({ securityHeaders: { "x a": "b" } })).toThrow(/^securityHeaders: .*"x a"/);
+    expect(wrong({ errorPage: "<h1>" })).toThrow(/^errorPage: has to be a function/);
+  });
+
+  it("of the PROXY protocol exclude TLS, which would begin behind that header", () => {
+    const ssl = { cert: "x", key: "y" };
+    expect(wrong({ proxyProtocol: true, ssl })).toThrow(/^proxyProtocol: .*TLS/);
+    expect(wrong({ proxyProtocol: false, ssl })).not.toThrow();
   });
 });
 

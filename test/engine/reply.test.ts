@@ -1,7 +1,13 @@
-import { expect, it } from "vitest";
-import { type OutgoingHeaders, WriteProtocol, type Wsi } from "../../lib/api.ts";
-import { httpRequest, type RequestOptions } from "../support/frames.ts";
-import { describeLoops, startServer } from "../support/server.ts";
+import { describe, expect, it } from "vitest";
+import {
+  type AddHeader,
+  type OutgoingHeaders,
+  SECURITY_HEADERS,
+  WriteProtocol,
+  type Wsi,
+} from "../../lib/api.ts";
+import { httpRequest, type RequestOptions, upgradeRequest } from "../support/frames.ts";
+import { describeLoops, type ServerOptions, startServer } from "../support/server.ts";
 
 const { HTTP, HTTP_FINAL } = WriteProtocol;
 
@@ -136,5 +142,104 @@ describeLoops("a reply", (loop) => {
   it("of 200 KiB of head still is one head", async () => {
     const sent = await bytes((wsi) => wsi.httpReply(200, { "x-long": "a".repeat(200_000) }));
     expect(sent).toContain(`x-long: ${"a".repeat(200_000)}\r\n`);
+  });
+
+  it("that is longer than its block, or not ASCII, has its bytes as they are", async () => {
+    for (const body of [
+      "a".repeat(20_000),
+      "\u00e9".repeat(9000),
+      "a".repeat(200_000),
+      "\u2620",
+      Buffer.from([0, 255]),
+    ]) {
+      const bytes = Buffer.from(body as string);
+      const server = await startServer({
+        eventLoop: loop,
+        on: { HTTP: (wsi) => wsi.httpReply(200, {}, body) },
+      });
+      const reply = await server.ask(httpRequest());
+      expect(reply.headers["content-length"]).toBe(String(bytes.length));
+      expect(reply.body.equals(bytes)).toBe(true);
+      await server.destroy();
+    }
+  });
+
+  it("has the type that ADD_HEADERS gives where the application gives none", async () => {
+    const server = await startServer({
+      eventLoop: loop,
+      on: {
+        HTTP: (wsi) => wsi.httpReply(200, {}, "x"),
+        ADD_HEADERS: (_wsi, add: AddHeader) => add("Content-Type", "text/css"),
+      },
+    });
+    expect((await server.ask(httpRequest())).headers["content-type"]).toBe("text/css");
+  });
+
+  it("takes nothing from an ADD_HEADERS that is over", async () => {
+    const kept: AddHeader[] = [];
+    const server = await startServer({
+      eventLoop: loop,
+      on: {
+        HTTP: (wsi) => {
+          for (const add of kept) add("x-late", "1");
+          wsi.httpReply(200, {}, "x");
+        },
+        ADD_HEADERS: (_wsi, add: AddHeader) => void kept.push(add),
+      },
+    });
+    for (let i = 0; i < 2; i++)
+      expect((await server.ask(httpRequest())).headers).not.toHaveProperty("x-late");
+    expect(() => kept[0]("a b", "c")).toThrow(TypeError);
+  });
+
+  it("has the date and no name of the server, whoever gives it", async () => {
+    const server = await startServer({ eventLoop: loop });
+    for (const request of [httpRequest(), "bad\r\n", upgradeRequest({ method: "POST" })]) {
+      const { headers } = await server.ask(request);
+      expect(headers["date"]).toMatch(/ GMT$/);
+      expect(headers).not.toHaveProperty("server");
+    }
+  });
+
+  describe("with security headers", () => {
+    const secured = (more: ServerOptions = {}) =>
+      startServer({ eventLoop: loop, securityHeaders: true, ...more });
+    const names = Object.keys(SECURITY_HEADERS)
+      .map((name) => name.toLowerCase())
+      .filter((name) => name !== "strict-transport-security");
+
+    it("has them all, whoever gives it; an upgrade has none", async () => {
+      const server = await secured();
+      for (const request of [httpRequest(), "bad\r\n", upgradeRequest({ method: "POST" })])
+        expect(Object.keys((await server.ask(request)).headers)).toEqual(expect.arrayContaining(names));
+      const { headers } = await server.ask(upgradeRequest());
+      expect(names.filter((name) => name in headers)).toEqual([]);
+    });
+
+    it("has the application's own in the place of those", async () => {
+      const server = await secured({
+        on: { HTTP: (wsi) => wsi.httpReply(200, { "x-FRAME-options": "DENY" }, "x") },
+      });
+      expect((await server.ask(httpRequest())).headers["x-frame-options"]).toBe("DENY");
+      const added = await secured({
+        on: { ADD_HEADERS: (_wsi, add: AddHeader) => add("X-Frame-Options", "DENY") },
+      });
+      expect((await added.ask(httpRequest())).headers["x-frame-options"]).toBe("DENY");
+    });
+
+    it("has Strict-Transport-Security where the client speaks TLS, and only there", async () => {
+      const server = await secured({ trustedProxies: ["loopback"] });
+      const headers = { "X-Forwarded-Proto": "https" };
+      const name = "strict-transport-security";
+      expect((await server.ask(httpRequest({ headers }))).headers[name]).toBe("max-age=31536000");
+      expect((await server.ask(httpRequest())).headers).not.toHaveProperty(name);
+    });
+
+    it("has those that are named instead", async () => {
+      const server = await secured({ securityHeaders: { "X-Own": "yes" } });
+      const { headers } = await server.ask(httpRequest());
+      expect(headers["x-own"]).toBe("yes");
+      expect(headers).not.toHaveProperty("x-frame-options");
+    });
   });
 });

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { describe, expect, it } from "vitest";
 import { FAULTS } from "../../lib/http/fault.ts";
+import { DefaultHeaders } from "../../lib/http/outgoing.ts";
 import {
   CHUNK_END,
   checkHeader,
@@ -128,13 +129,19 @@ describe("the date", () => {
 });
 
 describe("faults on the wire", () => {
-  it("are whole replies that end the connection", () => {
-    const body = errorBody(400);
-    expect(encodeFault(FAULTS.host, DATE)).toBe(
-      `HTTP/1.1 400 Bad Request\r\nContent-Type: text/html; charset=utf-8\r\nDate: ${DATE}\r\nConnection: close\r\n` +
-        `Content-Length: ${body.length}\r\n\r\n${body}`,
+  it("have a head that ends the connection", () => {
+    expect(encodeFault(FAULTS.host, DATE, "text/html", 5)).toBe(
+      `HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nDate: ${DATE}\r\nConnection: close\r\n` +
+        "Content-Length: 5\r\n\r\n",
     );
-    expect(encodeFault(FAULTS.connect, DATE)).toMatch(/^HTTP\/1.1 405 Method Not Allowed\r\nallow: GET/);
+    expect(encodeFault(FAULTS.connect, DATE, "text/html", 5)).toMatch(
+      /^HTTP\/1.1 405 Method Not Allowed\r\nallow: GET/,
+    );
+  });
+
+  it("have the headers that every reply has", () => {
+    const defaults = new DefaultHeaders({ "X-A": "1" });
+    expect(encodeFault(FAULTS.host, DATE, "text/html", 5, defaults)).toContain("\r\nX-A: 1\r\n");
   });
 
   it("say no more than the status", () => {

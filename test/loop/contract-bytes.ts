@@ -54,6 +54,21 @@ export function bytesContract(stage: OnStage): void {
     client.destroy();
   });
 
+  test("gives each turn a number of its own", async () => {
+    const { client, peer } = await stage().pair();
+    const turns: number[] = [];
+    const task = { runSoon: () => void turns.push(stage().loop.turn) };
+    peer.thenBytes = () => void turns.push(stage().loop.turn);
+    for (let count = 1; count <= 3; count++) {
+      await client.send("x");
+      await serviceUntil(stage().loop, () => turns.length === 2 * count - 1);
+      stage().loop.soon(task);
+      await serviceUntil(stage().loop, () => turns.length === 2 * count);
+    }
+    expect(new Set(turns).size).toBe(6);
+    client.destroy();
+  });
+
   test("counts what stands in the block as queued", async () => {
     const { client, link } = await stage().pair();
     put(link, "12345");

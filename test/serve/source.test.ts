@@ -1,7 +1,5 @@
-import { execFileSync } from "node:child_process";
 import {
   closeSync,
-  fstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -11,24 +9,26 @@ import {
   rmSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type MountOptions, MountTable } from "../../lib/serve/mounts.ts";
-import { resolvePath } from "../../lib/serve/path.ts";
 import {
   closeFile,
   FileReader,
-  type FileResult,
-  openMounted,
+  holds,
+  type OpenFile,
   openNamed,
+  openPath,
   PIECE_BYTES,
+  readFolder,
+  readText,
+  readWhole,
 } from "../../lib/serve/source.ts";
 
 let base = "";
-let root = "";
 const linux = process.platform === "linux";
 /** Descriptors of this process; listing them takes one itself, each time. */
 const descriptors = () => (linux ? readdirSync("/proc/self/fd").length : 0);
@@ -36,28 +36,14 @@ let before = 0;
 
 beforeAll(() => {
   base = realpathSync(mkdtempSync(join(tmpdir(), "sluice-source-")));
-  root = join(base, "root");
-  for (const folder of [
-    "root/sub",
-    "root/bare",
-    "root/a b",
-    "root/.git",
-    "root/.well-known",
-    "root-sibling",
-    "outside",
-  ]) {
-    mkdirSync(join(base, folder), { recursive: true });
-  }
-  const files = ["root/index.html", "root/f.txt", "root/sub/index.html", "root/a b/index.html", "root/.env"];
-  files.push("root/.git/config", "root/.well-known/x", "root-sibling/x", "outside/secret.txt", "root/%2e%2e");
-  for (const file of files) writeFileSync(join(base, file), `this is ${file}`);
-  writeFileSync(join(root, "empty"), "");
-  symlinkSync(join(base, "outside/secret.txt"), join(root, "link.txt"));
-  symlinkSync("../outside", join(root, "linked"));
-  symlinkSync("../root-sibling", join(root, "sibling"));
-  symlinkSync("f.txt", join(root, "inner.txt"));
-  symlinkSync("loop", join(root, "loop"));
-  symlinkSync(".git", join(root, "data"));
+  for (const folder of ["root/sub", "outside"]) mkdirSync(join(base, folder), { recursive: true });
+  writeFileSync(join(base, "outside/secret.txt"), "secret");
+  writeFileSync(join(base, "root/f.txt"), "0123456789");
+  writeFileSync(join(base, "root/.hidden"), "");
+  writeFileSync(join(base, "root/empty"), "");
+  symlinkSync("../outside/secret.txt", join(base, "root/out"));
+  symlinkSync("f.txt", join(base, "root/in"));
+  symlinkSync("nowhere", join(base, "root/dangling"));
 });
 
 afterAll(() => rmSync(base, { recursive: true, force: true }));
@@ -66,150 +52,11 @@ beforeEach(() => {
 });
 afterEach(() => expect(descriptors()).toBe(before));
 
-function open(path: string, options: Partial<MountOptions> = {}): FileResult {
-  const resolved = resolvePath(path);
-  if (resolved === null) return { kind: "fault", status: 400 };
-  const mount = new MountTable([{ mountpoint: "/", origin: root, ...options }]).find(resolved);
-  if (mount === undefined) throw new Error("no mount");
-  return openMounted(mount, resolved);
+function named(path: string): OpenFile {
+  const file = openNamed(path);
+  if (file.kind !== "file") throw new Error(`${path} is not there`);
+  return file;
 }
-
-/** What a path brings: the file's text, a status, or `301` and where to. */
-function get(path: string, options: Partial<MountOptions> = {}): string | number {
-  const result = open(path, options);
-  if (result.kind === "fault") return result.status;
-  if (result.kind === "redirect") return `301 ${result.location}`;
-  const reader = new FileReader(result.handle, 0, result.size);
-  const text = reader.piece.toString("utf8", 0, reader.read());
-  reader.close();
-  return text;
-}
-
-describe("files of a mount", () => {
-  it("come with size, time and type", () => {
-    const file = open("/f.txt");
-    if (file.kind !== "file") throw new Error(file.kind);
-    expect(file).toMatchObject({ size: 18, contentType: "text/plain; charset=utf-8" });
-    expect(file.mtime).toBe(fstatSync(file.handle).mtimeMs);
-    closeFile(file);
-  });
-
-  it("take the mount's own types first", () => {
-    const file = open("/f.txt", { mimeTypes: { txt: "text/x-own" } });
-    if (file.kind !== "file") throw new Error(file.kind);
-    expect(file.contentType).toBe("text/x-own");
-    closeFile(file);
-  });
-
-  it("are below the mountpoint", () => {
-    const options = { mountpoint: "/static" };
-    expect(get("/static/f.txt", options)).toBe("this is root/f.txt");
-    expect(get("/static/", options)).toBe("this is root/index.html");
-    expect(get("/static", options)).toBe("301 /static/");
-    expect(get("/static/sub", options)).toBe("301 /static/sub/");
-  });
-
-  it("are 404 when they are not there, or too long to be", () => {
-    expect(get("/nothing")).toBe(404);
-    expect(get(`/${"x".repeat(5000)}`)).toBe(404);
-    expect(get(`/${"x/".repeat(3000)}`)).toBe(404);
-    expect(get("/f.txt", { origin: join(base, "nowhere") })).toBe(404);
-  });
-
-  it("row 76: are no folders", () => {
-    expect(get("/f.txt/")).toBe(404);
-    expect(get("/f.txt/x")).toBe(404);
-  });
-
-  it.runIf(linux)("are regular files: a FIFO is 404, and nothing waits for its writer", () => {
-    execFileSync("mkfifo", [join(root, "fifo")]);
-    expect(get("/fifo")).toBe(404);
-  });
-});
-
-describe("folders", () => {
-  it("give their index, by the name that the mount has for it", () => {
-    expect(get("/")).toBe("this is root/index.html");
-    expect(get("/sub/")).toBe("this is root/sub/index.html");
-    expect(get("/", { index: "f.txt" })).toBe("this is root/f.txt");
-    expect(get("/bare/")).toBe(404);
-    expect(get("/", { index: "sub" })).toBe(404);
-  });
-
-  it("redirect to the slash, encoded", () => {
-    expect(get("/sub")).toBe("301 /sub/");
-    expect(get("/a%20b")).toBe("301 /a%20b/");
-  });
-
-  it("row 75: never redirect to another host", () => {
-    mkdirSync(join(root, "evil.example"), { recursive: true });
-    expect(get("//evil.example")).toBe("301 /evil.example/");
-    expect(get("//evil.example/..")).toBe("this is root/index.html");
-    expect(get("//evil.example/../sub")).toBe("301 /sub/");
-    expect(get("/\\evil.example")).toBe(400);
-    expect(get("/%5cevil.example")).toBe(400);
-  });
-});
-
-describe("outside of the root", () => {
-  it.each([
-    "/../outside/secret.txt",
-    "/%2e%2e/outside/secret.txt",
-    "/..%2foutside/secret.txt",
-    "/..%5coutside",
-    "/..\\x",
-    "/sub/../../outside/secret.txt",
-    "/../root-sibling/x",
-  ])("row 70: %s is 400", (path) => expect(get(path)).toBe(400));
-
-  it("row 70: what is encoded twice is a name, and so are four dots", () => {
-    expect(get("/%252e%252e/x")).toBe(404);
-    expect(get("/%252e%252e")).toBe("this is root/%2e%2e");
-    expect(get("/....//x")).toBe(404);
-  });
-
-  it.each(["/%00", "/f.txt%00.html", "/%", "/%zz", "/%c0%ae%c0%ae/"])("row 71: %s is 400", (path) =>
-    expect(get(path)).toBe(400),
-  );
-
-  it("row 72: a symbolic link that leaves the root is 404, for a file and for a folder", () => {
-    for (const path of ["/link.txt", "/linked", "/linked/", "/linked/secret.txt", "/sibling/x", "/loop"]) {
-      expect(get(path), path).toBe(404);
-    }
-  });
-
-  it("row 72: unless the mount allows it; one that stays inside is served", () => {
-    const options = { insecureAllowEscapingLinks: true };
-    expect(get("/link.txt", options)).toBe("this is outside/secret.txt");
-    expect(get("/linked/secret.txt", options)).toBe("this is outside/secret.txt");
-    expect(get("/linked", options)).toBe("301 /linked/");
-    expect(get("/inner.txt")).toBe("this is root/f.txt");
-  });
-
-  it("serves a root that is a link itself, and follows it when it is put elsewhere", () => {
-    const [current, next] = [join(base, "current"), join(base, "next")];
-    symlinkSync(root, current);
-    expect(get("/f.txt", { origin: current })).toBe("this is root/f.txt");
-    symlinkSync(join(base, "root-sibling"), next);
-    renameSync(next, current);
-    expect(get("/x", { origin: current })).toBe("this is root-sibling/x");
-    expect(get("/f.txt", { origin: current })).toBe(404);
-  });
-});
-
-describe("dotfiles", () => {
-  it("row 73: are 404 unless the mount allows them, .well-known apart", () => {
-    for (const path of ["/.env", "/.git/config", "/.git", "/sub/.x", "/%2eenv"])
-      expect(get(path), path).toBe(404);
-    expect(get("/.well-known/x")).toBe("this is root/.well-known/x");
-    expect(get("/.env", { dotfiles: true })).toBe("this is root/.env");
-    expect(get("/.git/config", { dotfiles: true })).toBe("this is root/.git/config");
-  });
-
-  it("may be linked to by another name, which whoever made the link has chosen", () => {
-    expect(get("/data/config")).toBe("this is root/.git/config");
-  });
-});
 
 describe("files that the application names", () => {
   it("are opened wherever they are, with its type or the usual one", () => {
@@ -258,8 +105,7 @@ describe("reading a file", () => {
   });
 
   it("reads nothing of an empty file, and that is all of it", () => {
-    const file = open("/empty");
-    if (file.kind !== "file") throw new Error(file.kind);
+    const file = named(join(base, "root/empty"));
     const reader = new FileReader(file.handle, 0, file.size);
     expect(reader.read()).toBe(0);
     expect(reader.truncated).toBe(false);
@@ -304,5 +150,157 @@ describe("reading a file", () => {
     reader.close();
     expect(reader.read()).toBe(0);
     expect(() => closeSync(other)).not.toThrow();
+  });
+
+  it("goes on with another part", () => {
+    const reader = new FileReader(openSync(large(), "r"), 0, 3);
+    expect(reader.read()).toBe(3);
+    reader.seek(10, 12);
+    expect(reader.read()).toBe(2);
+    expect([...reader.piece.subarray(0, 2)]).toEqual([10, 11]);
+    expect(reader.read()).toBe(0);
+    reader.close();
+  });
+
+  it("tells that the file was changed, and takes a new name or none for no change", () => {
+    const [path, other] = [join(base, "changing"), join(base, "renamed")];
+    writeFileSync(path, "12345");
+    const file = named(path);
+    const reader = new FileReader(file.handle, 0, file.size);
+    expect(reader.isChanged(file)).toBe(false);
+    renameSync(path, other);
+    rmSync(other);
+    expect(reader.isChanged(file)).toBe(false);
+    reader.close();
+    expect(reader.isChanged(file), "closed").toBe(true);
+    for (const change of [
+      () => writeFileSync(path, "123456"),
+      () => truncateSync(path, 1),
+      () => utimesSync(path, 1, 1),
+    ]) {
+      writeFileSync(path, "12345");
+      const file = named(path);
+      const reader = new FileReader(file.handle, 0, file.size);
+      change();
+      expect(reader.isChanged(file)).toBe(true);
+      reader.close();
+    }
+  });
+});
+
+describe("a whole file", () => {
+  it("is read at once, and is null when it has become shorter", () => {
+    const path = join(base, "whole");
+    writeFileSync(path, "12345");
+    const opened = openPath(path, null);
+    if (opened.kind !== "file") throw new Error(opened.kind);
+    expect(readWhole(opened)?.toString()).toBe("12345");
+    truncateSync(path, 2);
+    expect(readWhole(opened)).toBeNull();
+    closeFile(opened);
+  });
+});
+
+describe("a path with an origin", () => {
+  it("row 72: names what really lies in it", () => {
+    const origin = join(base, "root");
+    for (const name of ["f.txt", "in"]) {
+      const opened = openPath(join(origin, name), origin);
+      expect(opened.kind).toBe("file");
+      if (opened.kind === "file") closeFile(opened);
+    }
+    expect(openPath(join(origin, "sub"), origin)).toEqual({ kind: "folder" });
+    expect(openPath(join(origin, "out"), origin)).toEqual({ kind: "fault", status: 404 });
+  });
+});
+
+describe("a witness", () => {
+  const path = () => join(base, "witness");
+  const state = () => {
+    const opened = openPath(path(), null);
+    if (opened.kind !== "file") throw new Error(opened.kind);
+    closeFile(opened);
+    return opened.state;
+  };
+
+  it("holds for a file until anything of it changes", () => {
+    for (const change of [
+      () => writeFileSync(path(), "54321"),
+      () => truncateSync(path(), 1),
+      () => utimesSync(path(), 1, 1),
+      () => rmSync(path()),
+      () => {
+        writeFileSync(`${path()}.new`, "12345");
+        renameSync(`${path()}.new`, path());
+      },
+    ]) {
+      writeFileSync(path(), "12345");
+      // Long ago, so that a change within the same tick of the clock is seen.
+      utimesSync(path(), 1000, 1000);
+      const witness = { path: path(), expected: state(), follows: false };
+      expect(holds(witness)).toBe(true);
+      change();
+      expect(holds(witness)).toBe(false);
+    }
+  });
+
+  it("of a folder or of nothing holds for just that", () => {
+    const root = join(base, "root");
+    const says = (name: string, expected: "folder" | "absent") =>
+      holds({ path: join(root, name), expected, follows: false });
+    expect(says("sub", "folder")).toBe(true);
+    expect(says("f.txt", "folder")).toBe(false);
+    expect(says("none", "folder")).toBe(false);
+    expect(says("none", "absent")).toBe(true);
+    expect(says("f.txt", "absent")).toBe(false);
+    expect(says("dangling", "absent")).toBe(false);
+    for (const name of ["f.txt/none", "x".repeat(5000)])
+      expect(says(name, "absent"), "no answer").toBe(false);
+  });
+
+  it("sees a link as one, or what it leads to", () => {
+    writeFileSync(path(), "12345");
+    const link = join(base, "witness-link");
+    symlinkSync("witness", link);
+    expect(holds({ path: link, expected: state(), follows: false })).toBe(false);
+    expect(holds({ path: link, expected: state(), follows: true })).toBe(true);
+  });
+});
+
+describe("a folder's entries", () => {
+  const root = () => join(base, "root");
+  const names = (origin: string | null, most = 100) => {
+    const { entries, more } = readFolder(root(), origin, (name) => !name.startsWith("."), most);
+    return [...entries.map(({ name, folder }) => name + (folder ? "/" : "")).sort(), ...(more ? ["…"] : [])];
+  };
+
+  it("are files and folders, without links that lead out or nowhere", () => {
+    expect(names(root())).toEqual(["empty", "f.txt", "in", "sub/"]);
+    expect(names(null)).toEqual(["empty", "f.txt", "in", "out", "sub/"]);
+  });
+
+  it("are no more than asked for", () => {
+    expect(names(root(), 0)).toEqual(["…"]);
+  });
+
+  it("have sizes and times, and throw when there is no folder", () => {
+    const { entries } = readFolder(root(), root(), (name) => name === "f.txt", 1);
+    expect(entries).toEqual([
+      { name: "f.txt", folder: false, size: 10, mtime: expect.closeTo(Date.now(), -6) },
+    ]);
+    expect(() => readFolder(join(base, "none"), null, () => true, 1)).toThrow("ENOENT");
+  });
+});
+
+describe("a text of the application's own", () => {
+  it("comes with the state that it was in", () => {
+    const { text, state } = readText(join(base, "root/f.txt"), 10);
+    expect([text, state.size]).toEqual(["0123456789", 10]);
+  });
+
+  it("throws when it is too long, or no file", () => {
+    expect(() => readText(join(base, "root/f.txt"), 9)).toThrow(/9 bytes/);
+    expect(() => readText(join(base, "root"), 9)).toThrow(/not a file/);
+    expect(() => readText(join(base, "none"), 9)).toThrow("ENOENT");
   });
 });

@@ -111,6 +111,13 @@ export class TestSession implements SessionHandler {
     this.told.push(`extension error: ${String(error)}`);
   }
 
+  /** Bytes that extensions have worked on. */
+  work = 0;
+  deaf = false;
+  onExtensionWork(bytes: number): void {
+    this.work += bytes;
+  }
+
   onOver(code: number, reason: string, wasClean: boolean): void {
     this.overs.push({ code, reason, wasClean });
   }

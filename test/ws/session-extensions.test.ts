@@ -62,6 +62,50 @@ describe("sending with extensions", () => {
     expect(sent(toy)).toEqual(["1 fin 6: bAbA", "1 fin 2: abab"]);
   });
 
+  it("does not ask about whole messages below the threshold, in whatever form they come", () => {
+    let asked = 0;
+    const encode = (payload: Uint8Array) => {
+      asked++;
+      return Buffer.from(payload).reverse();
+    };
+    const toy = agreed([reversing({ session: { threshold: 10, encode } })]);
+    toy.send(TEXT, true, "abc");
+    toy.send(TEXT, true, Buffer.from("123456789"));
+    expect(asked).toBe(0);
+    // Four characters may be twelve bytes.
+    toy.send(TEXT, true, "abcd");
+    toy.send(TEXT, false, "x");
+    toy.send(CONTINUATION, true, "y");
+    expect(asked).toBe(3);
+    expect(sent(toy)).toEqual([
+      "1 fin 0: abc",
+      "1 fin 0: 123456789",
+      "1 fin 4: dcba",
+      "1 4: x",
+      "0 fin 0: y",
+    ]);
+  });
+
+  it("ends with 1011 when one of them throws: what follows may count on what was not sent", () => {
+    const encode = () => {
+      throw new Error("oops");
+    };
+    const toy = agreed([one, reversing({ name: "x-two", rsv: 0x20, session: { encode } })]);
+    expect(toy.send(TEXT, true, "Hello")).toBe(-1);
+    expect(toy.told).toEqual(["extension error: Error: oops"]);
+    expect(toy.closes()).toEqual([`1011 ${FAILURES.callback.reason}`]);
+    expect(toy.canSend).toBe(false);
+  });
+
+  it("tells how much was worked on", () => {
+    const toy = agreed([one]);
+    toy.send(TEXT, true, "Hello");
+    toy.send(TEXT, true, "hello");
+    expect(toy.work).toBe(5);
+    toy.feed(textFrame("abc", { rsv: 4 }), textFrame("plain"));
+    expect(toy.work).toBe(8);
+  });
+
   it("goes on behind a sequence error as if nothing had been", () => {
     const toy = agreed([one]);
     expect(() => toy.send(CONTINUATION, true, "x")).toThrow(
@@ -117,6 +161,52 @@ describe("receiving with extensions", () => {
     expect(throwing.told).toEqual(["extension error: Error: oops"]);
     expect(throwing.closes()).toEqual([`1011 ${FAILURES.callback.reason}`]);
     expect(throwing.over).toMatchObject({ code: 1011, wasClean: false });
+  });
+
+  it("takes bytes of any kind from one, and 1011 for what is neither bytes nor a failure", () => {
+    const plain = agreed([reversing({ session: { decode: () => new Uint8Array([0x68, 0x69]) } })]);
+    plain.feed(textFrame("x", { rsv: 4 }));
+    expect(plain.messages).toEqual(["text hi"]);
+    for (const wrong of [null, undefined, "text", { code: 5, reason: "" }, { code: 1009 }]) {
+      const toy = agreed([reversing({ session: { decode: () => wrong as never } })]);
+      toy.feed(textFrame("x", { rsv: 4 }));
+      expect(toy.closes()).toEqual([`1011 ${FAILURES.callback.reason}`]);
+      expect(toy.told[0]).toMatch(/^extension error: TypeError/);
+    }
+  });
+
+  it("does not decode for a user who hears no more", () => {
+    const toy = agreed([reversing({ session: { decode: () => FAILURES.tooBig } })]);
+    toy.deaf = true;
+    toy.feed(textFrame("x", { rsv: 4 }), textFrame("y"));
+    expect(toy.over).toBeNull();
+  });
+
+  it("stops behind a message when asked to rest, and goes on at the next bytes", () => {
+    const toy = agreed([one]);
+    toy.onMessageDo = () => toy.session.rest();
+    const bytes = Buffer.concat([textFrame("ba", { rsv: 4 }), textFrame("cd"), textFrame("fe", { rsv: 4 })]);
+    for (let at = 0; at < bytes.length; ) at = toy.session.receive(bytes, at, bytes.length);
+    expect(toy.messages).toEqual(["text ab", "text cd", "text ef"]);
+    toy.onMessageDo = () => {};
+    toy.feed(textFrame("1"), textFrame("2"));
+    expect(toy.messages.slice(3)).toEqual(["text 1", "text 2"]);
+  });
+
+  it("tells one that throws at the end of it, and the session is over all the same", () => {
+    let closed = 0;
+    const close = () => {
+      closed++;
+      throw new Error("oops");
+    };
+    const toy = agreed([
+      reversing({ session: { close } }),
+      reversing({ name: "y", rsv: 0x20, session: { close } }),
+    ]);
+    toy.streamEnded();
+    expect(closed).toBe(2);
+    expect(toy.told).toEqual(["extension error: Error: oops"]);
+    expect(toy.over).toMatchObject({ code: 1006 });
   });
 
   it("tells the extension when the session is over, once", () => {

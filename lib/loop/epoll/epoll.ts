@@ -47,6 +47,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   received: Buffer = Buffer.allocUnsafeSlow(0);
   landing: Buffer = this.received;
   now = monotonicMs();
+  turn = 0;
 
   readonly #notes = new Notes((link, thrown) => this.#threw(link, thrown));
   #inTurn = false;
@@ -145,6 +146,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
 
   #turn(waitMs: number): number {
     this.#inTurn = true;
+    this.turn++;
     try {
       // What was written since the last turn must not wait behind the wait.
       this.#flush();
@@ -217,6 +219,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   enterTurn(): boolean {
     if (this.#inTurn || !this.#gate.open) return false;
     this.#inTurn = true;
+    this.turn++;
     this.touch();
     return true;
   }

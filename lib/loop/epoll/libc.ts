@@ -80,6 +80,8 @@ export interface Libc {
   getOption(fd: number, level: number, name: number): number;
   recv(fd: number, into: Uint8Array, length: number): number;
   send(fd: number, from: Uint8Array, length: number, flags: number): number;
+  /** Sends `length` bytes of `file` from `offset` on, and returns how many of them went. */
+  sendFile(fd: number, file: number, offset: number, length: number): number;
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
   epollCreate(): number;
@@ -181,8 +183,10 @@ function bindSockets(koffi: Koffi, call: (definition: string) => Call) {
   // No length reaches 2 GiB, so that the results fit what V8 calls a small integer.
   const recv = call("int recv(int, void*, int, int)");
   const send = call("int send(int, void*, int, int)");
+  const sendfile = bindSendFile(call);
   const value = new Int32Array(32);
   const size = new Int32Array(32);
+  const place = new Uint32Array(32);
   return {
     errno: () => koffi.errno(),
     socket: (family: number, type: number) => socket(family, type, 0),
@@ -208,9 +212,24 @@ function bindSockets(koffi: Koffi, call: (definition: string) => Call) {
     recv: (fd: number, into: Uint8Array, length: number) => recv(fd, into, within(into, length), 0),
     send: (fd: number, from: Uint8Array, length: number, flags: number) =>
       send(fd, from, within(from, length), flags),
+    sendFile(fd: number, file: number, offset: number, length: number) {
+      // 64 bits, little-endian. The file's own place is not moved.
+      place[0] = offset;
+      place[1] = offset / 2 ** 32;
+      return sendfile(fd, file, place, length);
+    },
     shutdown: call("int shutdown(int, int)") as Libc["shutdown"],
     close: call("int close(int)") as Libc["close"],
   };
+}
+
+/** Offsets of 64 bits have a name of their own in glibc, and none in musl, where all have. */
+function bindSendFile(call: (definition: string) => Call): Call {
+  try {
+    return call("int sendfile64(int, int, void*, size_t)");
+  } catch {
+    return call("int sendfile(int, int, void*, size_t)");
+  }
 }
 
 function bindEpoll(call: (definition: string) => Call) {

@@ -46,6 +46,8 @@ export const HEADROOM = 16;
 const COPIED = 4096;
 /** Up to here a loop over the bytes is quicker than a call to `set`. */
 const SHORT = 64;
+/** The most of a file that one call sends: a disk may have to be waited for, and others want their turn. */
+const SENT_AT_ONCE = 1024 * 1024;
 /** What one link may send from its queue in one turn. */
 const DRAIN_LIMIT = 4 * 1024 * 1024;
 
@@ -60,6 +62,7 @@ const SHUT = 1 << 12; // our FIN is sent
 const BROKEN = 1 << 13; // a send failed; what the peer had sent before is still read
 const ASKED = 1 << 14; // requestWritable waits for its onWritable
 const CHANGING = 1 << 15; // in the pollset's list of changes
+const FULL = 1 << 16; // the kernel took no more of a file, and nothing else waits
 
 /** Stands in until the loop's user has given a handler. */
 const NOBODY: LinkHandler = { onBytes() {}, onEnd() {}, onWritable() {}, onClose() {} };
@@ -105,7 +108,12 @@ export class EpollLink implements Link, Changing {
   }
 
   get choked(): boolean {
-    return this.#queue !== null;
+    return this.#waiting;
+  }
+
+  /** The kernel is to tell when it takes more. */
+  get #waiting(): boolean {
+    return this.#queue !== null || (this.#state & FULL) !== 0;
   }
 
   get #reading(): boolean {
@@ -159,6 +167,21 @@ export class EpollLink implements Link, Changing {
     this.#queue.append(from, start, end);
   }
 
+  sendFile(file: number, offset: number, length: number): number {
+    const { cork, libc } = this.#host;
+    if (cork.owner === this) cork.flush(true);
+    if (!this.writable) return -1;
+    if (this.#waiting) return 0;
+    const sent = libc.sendFile(this.fd, file, offset, Math.min(length, SENT_AT_ONCE));
+    if (sent > 0) return sent;
+    // 0 is the end of the file. Any other failure shows again where the file is read, or the next bytes are sent.
+    const errno = sent < 0 ? libc.errno() : 0;
+    if (errno !== EAGAIN && errno !== EINTR) return -1;
+    this.#state |= FULL;
+    this.#interestChanged();
+    return 0;
+  }
+
   /** Returns how much the kernel took, or -1 when the link is broken. */
   #sendNow(from: Uint8Array, length: number, flags: number): number {
     const libc = this.#host.libc;
@@ -177,7 +200,7 @@ export class EpollLink implements Link, Changing {
       this.destroy(systemError(peerWent ? ECONNRESET : errno, "send"));
       return;
     }
-    this.#state |= BROKEN;
+    this.#state = (this.#state | BROKEN) & ~FULL;
     this.#queue = null;
     this.#interestChanged();
   }
@@ -185,7 +208,7 @@ export class EpollLink implements Link, Changing {
   requestWritable(): void {
     if (!this.writable || (this.#state & ASKED) !== 0) return;
     this.#state |= ASKED;
-    if (this.#queue === null) this.#host.drainSoon(this);
+    if (!this.#waiting) this.#host.drainSoon(this);
   }
 
   /** Called in the drain phase; returns whether there was something to do. */
@@ -194,7 +217,7 @@ export class EpollLink implements Link, Changing {
     const cork = this.#host.cork;
     if (cork.owner === this) cork.flush(false);
     if (this.#queue !== null) this.#sendQueue(this.#queue);
-    if (this.#queue !== null || this.fd < 0) return true;
+    if (this.#waiting || this.fd < 0) return true;
     if ((this.#state & (ENDING | SHUT)) === ENDING) {
       this.#shut();
     } else if ((this.#state & ASKED) !== 0 && this.writable) {
@@ -239,10 +262,17 @@ export class EpollLink implements Link, Changing {
   // --- reading ---------------------------------------------------------------------------------------------
 
   onEvent(mask: number): void {
-    if ((mask & EPOLLOUT) !== 0) this.#host.drainSoon(this);
+    if ((mask & EPOLLOUT) !== 0) this.#takesMore();
     if ((mask & ~EPOLLOUT) === 0) return;
     if (this.#reading) this.#read(mask);
     else this.#hangUp(mask);
+  }
+
+  #takesMore(): void {
+    this.#host.drainSoon(this);
+    if ((this.#state & FULL) === 0) return;
+    this.#state &= ~FULL;
+    this.#interestChanged();
   }
 
   #read(mask: number): void {
@@ -318,7 +348,7 @@ export class EpollLink implements Link, Changing {
   applyInterest(): void {
     this.#state &= ~CHANGING;
     if (this.fd < 0) return;
-    const wanted = (this.#reading ? EPOLLIN : 0) | (this.#queue === null ? 0 : EPOLLOUT);
+    const wanted = (this.#reading ? EPOLLIN : 0) | (this.#waiting ? EPOLLOUT : 0);
     if ((this.#state & PARKED) !== 0) {
       if (!this.#reading) return;
       this.#state &= ~PARKED;

@@ -3,6 +3,7 @@ import {
   type Codec,
   type DeflateSettings,
   EMPTY_BLOCK,
+  type Inflated,
   MAX_FINAL_BLOCKS,
   TOO_LONG,
 } from "../../base/codec.ts";
@@ -55,13 +56,7 @@ class NativeCodec implements LoopCodec {
     return this.#deflater.deflate(data, history, settings);
   }
 
-  inflate(
-    data: Buffer,
-    start: number,
-    end: number,
-    history: History | null,
-    maxLength: number,
-  ): Buffer | typeof CORRUPT | typeof TOO_LONG {
+  inflate(data: Buffer, start: number, end: number, history: History | null, maxLength: number): Inflated {
     if (this.#closed) return zlibCodec.inflate(data, start, end, history, maxLength);
     this.#inflater ??= new Inflater(this.#zlib);
     return this.#inflater.inflate(data, start, end, history, maxLength);
@@ -114,13 +109,7 @@ class Inflater {
     this.#output = new Output(zlib);
   }
 
-  inflate(
-    data: Buffer,
-    start: number,
-    end: number,
-    history: History | null,
-    maxLength: number,
-  ): Buffer | typeof CORRUPT | typeof TOO_LONG {
+  inflate(data: Buffer, start: number, end: number, history: History | null, maxLength: number): Inflated {
     this.#standBehind(history);
     const text = this.#run(data, start, end, maxLength);
     if (history === null || typeof text === "number") return text;
@@ -150,12 +139,7 @@ class Inflater {
       this.#zlib.inflateSetDictionary(memory, history.last(MAX_WINDOW));
   }
 
-  #run(
-    data: Buffer,
-    start: number,
-    end: number,
-    maxLength: number,
-  ): Buffer | typeof CORRUPT | typeof TOO_LONG {
+  #run(data: Buffer, start: number, end: number, maxLength: number): Inflated {
     const stream = this.#stream;
     let area = this.#output.open();
     let length = 0;

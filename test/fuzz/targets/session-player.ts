@@ -170,6 +170,12 @@ class User implements SessionHandler {
     throw error;
   }
 
+  onExtensionWork(): void {}
+
+  get deaf(): boolean {
+    return false;
+  }
+
   #write(kind: string, line: string): void {
     this.kinds.push(kind);
     this.told.push(line);

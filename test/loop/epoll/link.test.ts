@@ -1,8 +1,9 @@
-import { readdirSync } from "node:fs";
+import { closeSync, openSync, readdirSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createEpollLoop } from "../../../lib/loop/epoll/epoll.ts";
+import type { Link } from "../../../lib/loop/loop.ts";
 import { RawClient, rounds } from "../../support/raw.ts";
 import { drive, pattern, put, Stage, sendAll, serviceSome, serviceUntil } from "../recorder.ts";
 
@@ -182,4 +183,121 @@ test("keeps no descriptor over thousands of connects and aborts", async () => {
   expect(descriptors()).toBeLessThanOrEqual(before + 20);
   await stage.loop.close();
   await running;
+});
+
+describe("a file that is sent without being read", () => {
+  const MIB = 1 << 20;
+  const sendFile = (link: Link, from: number, offset: number, length: number) =>
+    link.sendFile!(from, offset, length);
+  const path = join(tmpdir(), `sluice-link-file-${process.pid}`);
+  let file = -1;
+  const open = (bytes: Uint8Array) => {
+    writeFileSync(path, bytes);
+    file = openSync(path, "r+");
+    return file;
+  };
+  afterEach(() => {
+    if (file !== -1) closeSync(file);
+    file = -1;
+    rmSync(path, { force: true });
+  });
+
+  test("stands between what is written before and after it", async () => {
+    const { client, link } = await stage.pair();
+    open(Buffer.from("0123456789"));
+    put(link, "head ");
+    expect(sendFile(link, file, 2, 5)).toBe(5);
+    put(link, " tail");
+    expect((await drive(stage.loop, client.bytes(15))).toString()).toBe("head 23456 tail");
+    expect(link.queued).toBe(0);
+  });
+
+  test("goes as far as it reaches, and no further", async () => {
+    const { client, link } = await stage.pair();
+    open(Buffer.from("0123456789"));
+    expect(sendFile(link, file, 8, 5)).toBe(2);
+    expect(sendFile(link, file, 10, 5)).toBe(-1);
+    expect(sendFile(link, file, 100, 5)).toBe(-1);
+    expect((await drive(stage.loop, client.bytes(2))).toString()).toBe("89");
+  });
+
+  test("is found beyond 4 GiB", async () => {
+    const { client, link } = await stage.pair();
+    open(Buffer.alloc(0));
+    const place = 5 * 2 ** 30 + 123;
+    truncateSync(path, place + 10);
+    writeSync(file, "far out", place);
+    expect(sendFile(link, file, place, 7)).toBe(7);
+    expect((await drive(stage.loop, client.bytes(7))).toString()).toBe("far out");
+  });
+
+  test("waits for a peer that does not read, in no memory, and goes on when it does", async () => {
+    const { client, peer, link } = await stage.pair();
+    const bytes = pattern(24 * MIB);
+    open(bytes);
+    client.pause();
+    let at = 0;
+    const go = () => {
+      for (let taken = 1; taken > 0 && at < bytes.length; at += Math.max(0, taken)) {
+        taken = sendFile(link, file, at, bytes.length - at);
+        expect(taken).toBeGreaterThanOrEqual(0);
+        expect(taken).toBeLessThanOrEqual(MIB);
+      }
+      if (at < bytes.length) link.requestWritable();
+    };
+    peer.thenWritable = go;
+    go();
+    await serviceSome(stage.loop);
+    expect(at).toBeLessThan(bytes.length);
+    expect(link.choked).toBe(true);
+    expect(link.queued).toBe(0);
+    const before = peer.events.length;
+    expect(await servedInAWhile()).toBe(0);
+    expect(peer.events).toHaveLength(before);
+    expect(sendFile(link, file, at, 1)).toBe(0);
+    client.resume();
+    expect((await drive(stage.loop, client.bytes(bytes.length))).equals(bytes)).toBe(true);
+    expect(link.choked).toBe(false);
+    await serviceSome(stage.loop);
+    expect(await servedInAWhile()).toBe(0);
+  });
+
+  test("is not sent before bytes that are queued", async () => {
+    const { client, peer, link } = await stage.pair();
+    const queued = pattern(8 * MIB);
+    open(Buffer.from("file"));
+    client.pause();
+    sendAll(link, queued);
+    expect(sendFile(link, file, 0, 4)).toBe(0);
+    peer.thenWritable = () => void expect(sendFile(link, file, 0, 4)).toBe(4);
+    link.requestWritable();
+    client.resume();
+    const got = await drive(stage.loop, client.bytes(queued.length + 4));
+    expect(got.subarray(0, queued.length).equals(queued)).toBe(true);
+    expect(got.subarray(queued.length).toString()).toBe("file");
+  });
+
+  test("that went in part is followed by the end, when that is asked for", async () => {
+    const { client, link } = await stage.pair();
+    open(pattern(24 * MIB));
+    client.pause();
+    let sent = 0;
+    for (let taken = 1; taken > 0; sent += taken) taken = sendFile(link, file, sent, MIB);
+    link.end();
+    client.resume();
+    expect(await drive(stage.loop, client.closed())).toHaveLength(sent);
+  });
+
+  test("cannot be sent to nobody, nor when it is closed", async () => {
+    const { client, peer, link } = await stage.pair();
+    open(Buffer.from("file"));
+    expect(sendFile(link, -1, 0, 4)).toBe(-1);
+    expect(link.writable).toBe(true);
+    client.abort();
+    await serviceUntil(stage.loop, () => peer.closed);
+    expect(sendFile(link, file, 0, 4)).toBe(-1);
+    const other = await stage.pair();
+    other.link.end();
+    expect(sendFile(other.link, file, 0, 4)).toBe(-1);
+  });
 });
