@@ -11,6 +11,10 @@ export interface ServerOptions {
   host: string;
   ssl: { cert: string; key: string } | undefined;
   root: string;
+  /** The root is the test page, not a folder of the user's. */
+  testPage: boolean;
+  listing: boolean;
+  accessLog: boolean;
   eventLoop: "auto" | "epoll" | "node";
   plugins: readonly string[];
   closeTest: boolean;
@@ -18,7 +22,8 @@ export interface ServerOptions {
 
 export const HELP = `Usage: sluice-test-server [options]
 
-Serves the test page, and the protocols that it talks to.
+Serves the test page, and what it talks to: the protocols, POST /upload (forms of
+up to 1 GiB; files are hashed, and not kept) and GET /events (server-sent events).
 
   -p, --port N           port to listen on, 0 for a free one (7681)
   -i, --interface NAME   address or network interface to listen on (127.0.0.1)
@@ -26,6 +31,8 @@ Serves the test page, and the protocols that it talks to.
       --cert FILE        certificate chain, PEM
       --key FILE         private key, PEM
   -r, --root FOLDER      folder to serve (the test page)
+      --listing          list folders that have no index.html
+      --access-log       write a line for each reply, in the combined format
       --event-loop LOOP  auto, epoll or node (auto)
       --plugin MODULE    load a protocol plugin; may be given several times
   -c, --closetest        close dumb-increment-protocol after 50 numbers
@@ -48,7 +55,9 @@ export function parseOptions(args: readonly string[]): ServerOptions | "help" {
         ssl: { type: "boolean", short: "s", default: false },
         cert: { type: "string" },
         key: { type: "string" },
-        root: { type: "string", short: "r", default: defaultRoot() },
+        root: { type: "string", short: "r" },
+        listing: { type: "boolean", default: false },
+        "access-log": { type: "boolean", default: false },
         "event-loop": { type: "string", default: "auto" },
         plugin: { type: "string", multiple: true, default: [] },
         closetest: { type: "boolean", short: "c", default: false },
@@ -61,7 +70,10 @@ export function parseOptions(args: readonly string[]): ServerOptions | "help" {
     port: integerOption("--port", values.port, 0, 65_535),
     host: addressOf(values.interface),
     ssl: sslOption(values),
-    root: folder(values.root),
+    root: folder(values.root ?? defaultRoot()),
+    testPage: values.root === undefined,
+    listing: values.listing,
+    accessLog: values["access-log"],
     eventLoop: eventLoop(values["event-loop"]),
     plugins: values.plugin,
     closeTest: values.closetest,

@@ -1,9 +1,18 @@
 #!/usr/bin/env node
-import { ANY_PORT, type Context, type ContextOptions, createContext, type Protocol } from "sluice";
+import {
+  ANY_PORT,
+  type Context,
+  type ContextOptions,
+  createContext,
+  type Mount,
+  type Protocol,
+  SECURITY_HEADERS,
+} from "sluice";
 import { dumbIncrement, echo, lwsMirror, lwsStatus } from "sluice/protocols";
-import { httpOnly } from "./http-only.ts";
+import { httpOnly, httpOnlyMounts } from "./http-only.ts";
 import { HELP, parseOptions, type ServerOptions } from "./options.ts";
 import { EXIT, runIfMain, type Terminal, UsageError } from "./program.ts";
+import { MAX_UPLOAD } from "./uploads.ts";
 
 /** The test server: serves until the terminal's signal, then lets every session close. */
 export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -13,7 +22,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
       terminal.out(HELP);
       return EXIT.ok;
     }
-    const context = await createContext(contextOptions(options));
+    const context = await createContext(contextOptions(options, terminal));
     terminal.out(welcome(context, options));
     await serve(context, terminal);
     return EXIT.ok;
@@ -34,21 +43,36 @@ async function serve(context: Context, { out, signal }: Terminal): Promise<void>
   await context.destroy();
 }
 
-function contextOptions(options: ServerOptions): ContextOptions {
+function contextOptions(options: ServerOptions, { out }: Terminal): ContextOptions {
   return {
     port: options.port === 0 ? ANY_PORT : options.port,
     host: options.host,
     protocols: protocols(options),
     plugins: options.plugins,
-    mounts: [{ mountpoint: "/", origin: options.root }],
+    mounts: [files(options), ...httpOnlyMounts],
     eventLoop: options.eventLoop,
+    maxBodyBytes: MAX_UPLOAD,
+    // Pages in a folder of the user's may have scripts in themselves, or from elsewhere, which these would stop.
+    securityHeaders: options.testPage && pageHeaders(),
     ...(options.ssl && { ssl: options.ssl }),
+    ...(options.accessLog && { accessLog: { stream: { write: (lines) => out(lines.trimEnd()) } } }),
   };
+}
+
+/** For development: a browser asks each time, and gets 304 for what has not changed. */
+function files({ root, listing }: ServerOptions): Mount {
+  return { mountpoint: "/", origin: root, listing, cacheControl: "no-cache" };
+}
+
+/** Without the header by which a browser would take every port of "localhost" for one that speaks TLS, for a year. */
+function pageHeaders(): Readonly<Record<string, string>> {
+  const { "Strict-Transport-Security": _, ...headers } = SECURITY_HEADERS;
+  return headers;
 }
 
 function protocols({ closeTest }: ServerOptions): Protocol[] {
   const increment = closeTest ? { ...dumbIncrement, options: { closeAfter: 50 } } : dumbIncrement;
-  return [httpOnly, increment, lwsMirror, lwsStatus, echo];
+  return [httpOnly(), increment, lwsMirror, lwsStatus, echo];
 }
 
 function welcome(context: Context, { host, ssl }: ServerOptions): string {

@@ -3,7 +3,9 @@ import { canvasPanel } from "./canvas-panel.js";
 import { closePanel } from "./close-panel.js";
 import { Connection } from "./connection.js";
 import { counterPanel } from "./counter-panel.js";
+import { eventsPanel } from "./events-panel.js";
 import { sessionsPanel } from "./sessions-panel.js";
+import { uploadPanel } from "./upload-panel.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -19,6 +21,8 @@ counterPanel(connections.counter, connections.echo, byId);
 canvasPanel(connections.mirror, byId);
 closePanel(connections.counter, byId);
 sessionsPanel(connections.status, byId);
+uploadPanel(byId);
+eventsPanel(byId);
 
 for (const [name, connection] of Object.entries(connections)) {
   showState(connection, byId(`${name}-state`));

@@ -1,9 +1,9 @@
 import { formatDuration } from "./format.js";
-import { History, RateMeter, sparkline } from "./sparkline.js";
+import { graph } from "./graph.js";
+import { RateMeter } from "./sparkline.js";
 
 const SAMPLE_MS = 500;
 const SAMPLES = 60;
-const SIZE = { width: 240, height: 48, length: SAMPLES };
 
 /** The number that goes up, how often it comes, and how long an echo takes. */
 export function counterPanel(counter, echo, byId) {
@@ -17,8 +17,8 @@ export function counterPanel(counter, echo, byId) {
   byId("reset").addEventListener("click", () => counter.send("reset\n"));
 
   const roundTrip = measureRoundTrip(echo);
-  const rates = graph("rate", byId, { atLeast: 20 });
-  const times = graph("rtt", byId, { atLeast: 0.5 });
+  const rates = graph("rate", byId, { samples: SAMPLES, atLeast: 20 });
+  const times = graph("rtt", byId, { samples: SAMPLES, atLeast: 0.5 });
   setInterval(() => {
     const isOpen = counter.state === "open";
     const rate = isOpen ? meter.perSecond(performance.now()) : undefined;
@@ -40,17 +40,4 @@ function measureRoundTrip(echo) {
   });
   setInterval(() => echo.send(String(performance.now())), SAMPLE_MS);
   return () => last;
-}
-
-function graph(name, byId, { atLeast }) {
-  const history = new History(SAMPLES);
-  return {
-    add(value, label) {
-      history.add(value);
-      byId(`${name}-value`).textContent = label;
-      const { line, area } = sparkline(history.values, { ...SIZE, atLeast });
-      byId(`${name}-line`).setAttribute("d", line);
-      byId(`${name}-area`).setAttribute("d", area);
-    },
-  };
 }

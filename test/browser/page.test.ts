@@ -1,43 +1,28 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { makeCertificate } from "../test-server/certificate.ts";
 import { ServerProcess } from "../test-server/server-process.ts";
-import { ARGS, CHROMIUM } from "./chromium.ts";
+import { evaluate, findBrowser, Pages, patient } from "./pages.ts";
 
 /** The test page in a real browser, against the compiled test server. */
 const SCREENSHOT = fileURLToPath(new URL("../../docs/test-page.png", import.meta.url));
-const patient = { timeout: 8_000, interval: 50 };
-
-const hasBrowser = existsSync(CHROMIUM);
-if (!hasBrowser) {
-  const message = `there is no browser at ${CHROMIUM} (set CHROMIUM to name another one)`;
-  if (process.env["CI"] === "true") it(`needs a browser, but ${message}`, () => expect.fail(message));
-  else it.skip(`is skipped: ${message}`, () => {});
-}
-
 let server: ServerProcess;
-let browser: Browser;
-let complaints: string[];
+let pages: Pages;
 
-describe.runIf(hasBrowser)("the test page", { timeout: 90_000 }, () => {
+describe.runIf(findBrowser())("the test page", { timeout: 90_000 }, () => {
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+    pages = await Pages.launch();
     server = await ServerProcess.start();
   }, 60_000);
   afterAll(async () => {
-    await browser?.close();
+    await pages?.close();
     await server?.stop();
   });
-  beforeEach(() => {
-    complaints = [];
-  });
-  afterEach(async () => {
-    for (const context of browser.contexts()) await context.close();
-  });
+  afterEach(() => pages.clear());
 
   it("counts, and starts again at zero on Reset", async () => {
     const page = await open();
@@ -47,7 +32,7 @@ describe.runIf(hasBrowser)("the test page", { timeout: 90_000 }, () => {
     await page.getByTestId("reset").click();
     await expect.poll(() => shownNumber(page), patient).toBeLessThan(before);
     await expect.poll(() => page.getByTestId("rtt").textContent(), patient).toMatch(/ ms$/);
-    expect(complaints).toEqual([]);
+    expect(pages.complaints).toEqual([]);
   });
 
   it("shows in one page what is drawn in another one of the same room, and not in other rooms", async () => {
@@ -67,7 +52,7 @@ describe.runIf(hasBrowser)("the test page", { timeout: 90_000 }, () => {
     await there.getByTestId("clear").click();
     expect(await pixel(there, 0.5, 0.5)).toEqual([0, 0, 0, 0]);
     expect(await pixel(here, 0.5, 0.5)).toEqual([0xdc, 0x26, 0x26, 255]);
-    expect(complaints).toEqual([]);
+    expect(pages.complaints).toEqual([]);
   });
 
   it("draws with the arrow keys", async () => {
@@ -85,7 +70,7 @@ describe.runIf(hasBrowser)("the test page", { timeout: 90_000 }, () => {
     expect((await rows(one)).filter((row) => row.includes("lws-mirror-protocol"))).toHaveLength(2);
     await two.context().close();
     await expect.poll(() => rows(one), patient).toHaveLength(4);
-    expect(complaints).toEqual([]);
+    expect(pages.complaints).toEqual([]);
   });
 
   it("closes from either end, and shows the code, the reason, and whether it was clean", async () => {
@@ -106,7 +91,7 @@ describe.runIf(hasBrowser)("the test page", { timeout: 90_000 }, () => {
     await page.getByTestId("close-code").fill("1001");
     await page.getByTestId("close-here").click();
     expect(await page.getByTestId("counter-state").textContent()).toBe("open");
-    expect(complaints).toEqual([]);
+    expect(pages.complaints).toEqual([]);
   });
 
   it("comes back by itself when the server was gone", async () => {
@@ -124,7 +109,7 @@ describe.runIf(hasBrowser)("the test page", { timeout: 90_000 }, () => {
     }
     server = await ServerProcess.start("-p", String(port));
     for (const page of [one, two]) await allOpen(page);
-    expect(complaints.filter((text) => !text.includes("ERR_CONNECTION_REFUSED"))).toEqual([]);
+    expect(pages.complaints.filter((text) => !text.includes("ERR_CONNECTION_REFUSED"))).toEqual([]);
   });
 
   it("fits a phone without scrolling sideways", async () => {
@@ -144,7 +129,7 @@ describe.runIf(hasBrowser)("the test page", { timeout: 90_000 }, () => {
     const page = await open("", { ignoreHTTPSErrors: true }, secure);
     await allOpen(page);
     expect(page.url()).toMatch(/^https:/);
-    expect(complaints).toEqual([]);
+    expect(pages.complaints).toEqual([]);
     await page.context().close();
     await secure.stop();
     rmSync(folder, { recursive: true });
@@ -154,7 +139,7 @@ describe.runIf(hasBrowser)("the test page", { timeout: 90_000 }, () => {
 });
 
 async function takePicture(): Promise<void> {
-  const page = await open("", { viewport: { width: 1200, height: 900 } });
+  const page = await open("", { viewport: { width: 1200, height: 1260 } });
   await open();
   await allOpen(page);
   const inks = ["#0b7a75", "#2563eb", "#9333ea", "#f59e0b"];
@@ -163,20 +148,18 @@ async function takePicture(): Promise<void> {
     await page.getByTestId("width").fill(String(3 + 2 * index));
     await drag(page, wave(index));
   }
+  const film = {
+    name: "lock-gates.webm",
+    mimeType: "video/webm",
+    buffer: Buffer.alloc(40 * 1_048_576, "water"),
+  };
+  await page.getByTestId("upload-file").setInputFiles(film);
   await page.waitForTimeout(31_000); // Half a minute fills the graphs.
   await page.screenshot({ path: SCREENSHOT });
 }
 
-async function open(query = "", options: BrowserContextOptions = {}, from = server): Promise<Page> {
-  const page = await browser.newPage(options);
-  page.on("console", (message) => {
-    const isComplaint = message.type() === "error" || message.type() === "warning";
-    // The browser's advice for pages that read pixels: it is these tests that do.
-    if (isComplaint && !message.text().includes("willReadFrequently")) complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.goto(from.url + query);
-  return page;
+function open(query = "", options: BrowserContextOptions = {}, from = server): Promise<Page> {
+  return pages.open(from.url + query, options);
 }
 
 async function allOpen(page: Page): Promise<void> {
@@ -228,9 +211,4 @@ async function pixel(page: Page, x: number, y: number): Promise<number[]> {
 async function sameDrawing(left: Page, right: Page): Promise<boolean> {
   const image = `document.getElementById("canvas").toDataURL()`;
   return (await evaluate<string>(left, image)) === (await evaluate<string>(right, image));
-}
-
-/** Evaluates in the page: as text, because these tests are compiled without the types of the DOM. */
-function evaluate<Result>(page: Page, expression: string): Promise<Result> {
-  return page.evaluate(expression) as Promise<Result>;
 }

@@ -1,7 +1,10 @@
+import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { HELP, parseOptions, type ServerOptions } from "../../test-server/options.ts";
 import { UsageError } from "../../test-server/program.ts";
+import { MAX_UPLOAD } from "../../test-server/uploads.ts";
 
 const parse = (...args: string[]) => parseOptions(args) as ServerOptions;
 const complaint = (...args: string[]) => {
@@ -14,6 +17,16 @@ const complaint = (...args: string[]) => {
   throw new Error("these options were taken");
 };
 
+describe("the limit of uploads", () => {
+  it("is the one that the help and the page name", () => {
+    const named = `${MAX_UPLOAD / 2 ** 30} GiB`;
+    expect(HELP).toContain(named);
+    for (const file of ["index.html", "upload-panel.js"]) {
+      expect(readFileSync(join(parse().root, file), "utf8"), file).toContain(named);
+    }
+  });
+});
+
 describe("the options of the test server", () => {
   it("have defaults that run the test page on this machine only", () => {
     expect(parse()).toMatchObject({
@@ -21,6 +34,9 @@ describe("the options of the test server", () => {
       host: "127.0.0.1",
       ssl: undefined,
       root: expect.stringMatching(/test-server\/public$/),
+      testPage: true,
+      listing: false,
+      accessLog: false,
       eventLoop: "auto",
       plugins: [],
       closeTest: false,
@@ -33,8 +49,13 @@ describe("the options of the test server", () => {
       host: "::1",
       closeTest: true,
       root: ".",
+      testPage: false,
     });
     expect(parseOptions(["-h"])).toBe("help");
+  });
+
+  it("switch on what is off unless asked for", () => {
+    expect(parse("--listing", "--access-log")).toMatchObject({ listing: true, accessLog: true });
   });
 
   it("take several plugins", () => {
@@ -80,11 +101,14 @@ describe("the options of the test server", () => {
       "cert",
       "key",
       "root",
+      "listing",
+      "access-log",
       "event-loop",
       "plugin",
       "closetest",
     ]) {
       expect(HELP).toContain(`--${name} `);
     }
+    for (const line of HELP.split("\n")) expect(line.length).toBeLessThanOrEqual(82);
   });
 });
