@@ -16,6 +16,10 @@ export interface BenchCase {
   figure: Figure;
   /** What `perCpuSecond` and the wall rate count. */
   unit: string;
+  /** What is asked for, in `http`. */
+  path?: string;
+  /** Answers are counted by their bytes: what has arrived of the last ones counts as the share that it is. */
+  inParts?: boolean;
   /** permessage-deflate (RFC 7692), with messages of JSON. */
   deflate?: Deflate;
   /** Messages that each session of an idle case exchanges before it rests; none when it is not there. */
@@ -28,7 +32,7 @@ export interface BenchCase {
 
 const ECHO = { mode: "echo", connections: 64, depth: 1, figure: "perCpuSecond", unit: "messages" } as const;
 
-export const CASES: readonly BenchCase[] = [
+const WEBSOCKET_CASES: readonly BenchCase[] = [
   { ...ECHO, name: "echo-20", title: "echo, 20 B", bytes: 20 },
   { ...ECHO, name: "echo-20x16", title: "echo, 20 B, 16 in flight", bytes: 20, depth: 16 },
   { ...ECHO, name: "echo-1k", title: "echo, 1 KiB", bytes: 1024 },
@@ -102,3 +106,40 @@ export const CASES: readonly BenchCase[] = [
     freshServer: true,
   },
 ];
+
+const HTTP = {
+  mode: "http",
+  connections: 64,
+  depth: 1,
+  figure: "perCpuSecond",
+  unit: "requests",
+} as const;
+
+const FILE_CASES: readonly BenchCase[] = [
+  { ...HTTP, name: "file-1k", title: "file, 1 KiB", bytes: 1024, path: "/files/1k.bin" },
+  {
+    ...HTTP,
+    name: "file-10m",
+    title: "file, 10 MiB",
+    bytes: 10 * 1024 * 1024,
+    path: "/files/10m.bin",
+    inParts: true,
+  },
+  { ...HTTP, name: "reply-200", title: "reply of the application, 200 B", bytes: 200, path: "/reply" },
+];
+
+export type SuiteName = "websocket" | "files";
+
+/** Cases that are measured together, on the same servers. */
+export interface Suite {
+  cases: readonly BenchCase[];
+  /** The server that all others are compared with. */
+  reference: string;
+  /** The name of the markers that its table stands between, in the READMEs. */
+  marker: string;
+}
+
+export const SUITES: Readonly<Record<SuiteName, Suite>> = {
+  websocket: { cases: WEBSOCKET_CASES, reference: "ws", marker: "bench" },
+  files: { cases: FILE_CASES, reference: "node-http", marker: "bench: files" },
+};

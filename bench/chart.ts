@@ -1,6 +1,6 @@
 import { figureText, figureTitle, moreIsBetter } from "./format.ts";
 import type { Report } from "./result.ts";
-import { casesOf, REFERENCE, serversOf } from "./tables.ts";
+import { casesOf, referenceOf, serversOf } from "./tables.ts";
 
 const WIDTH = 760;
 const LABEL = 130;
@@ -45,9 +45,10 @@ interface Panel {
  */
 export function chart(report: Report): string {
   const panels = panelsOf(report);
+  const reference = referenceOf(report);
   let y = MARGIN;
   const parts = panels.map((panel) => {
-    const drawn = drawPanel(panel, y);
+    const drawn = drawPanel(panel, reference, y);
     y += panelHeight(panel) + PANEL_GAP;
     return drawn;
   });
@@ -78,17 +79,19 @@ function panelHeight({ bars }: Panel): number {
   return TITLE + bars.length * (BAR + GAP) - GAP;
 }
 
-function drawPanel({ title, note, bars }: Panel, y: number): string {
+function drawPanel({ title, note, bars }: Panel, reference: string, y: number): string {
   const most = Math.max(...bars.map(({ value }) => value));
   const head = `<text class="title" x="${MARGIN}" y="${y + 13}">${escapeXml(title)}<tspan class="note" dx="8">${escapeXml(note)}</tspan></text>`;
-  const drawn = bars.map((bar, i) => drawBar(bar, most, y + TITLE + i * (BAR + GAP)));
+  const drawn = bars.map((bar, i) => {
+    const kind = bar.label === reference ? "reference" : bar.label.startsWith("sluice") ? "own" : "other";
+    return drawBar(bar, kind, most, y + TITLE + i * (BAR + GAP));
+  });
   return [head, ...drawn].join("\n");
 }
 
-function drawBar({ label, value, text }: Bar, most: number, y: number): string {
+function drawBar({ label, value, text }: Bar, kind: string, most: number, y: number): string {
   const room = WIDTH - 2 * MARGIN - LABEL - VALUE;
   const length = Math.max(1, most > 0 ? (value / most) * room : 0).toFixed(1);
-  const kind = label === REFERENCE ? "reference" : label.startsWith("sluice") ? "own" : "other";
   const baseline = y + BAR - 4;
   return [
     `<text x="${MARGIN + LABEL - 8}" y="${baseline}" text-anchor="end">${escapeXml(label)}</text>`,

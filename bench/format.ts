@@ -14,9 +14,10 @@ function threeDigits(value: number): string {
   return value.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
 }
 
-/** Binary units for memory: `0.71 KiB`, `48.2 MiB`. */
+/** Binary units for memory: `0.71 KiB`, `48.2 MiB`, `1.53 GiB`. */
 export function memory(bytes: number | null): string {
   if (bytes === null || Number.isNaN(bytes)) return "–";
+  if (bytes >= 1024 ** 3) return `${threeDigits(bytes / 1024 ** 3)} GiB`;
   return bytes >= 1024 * 1024
     ? `${threeDigits(bytes / 1024 / 1024)} MiB`
     : `${threeDigits(bytes / 1024)} KiB`;

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { BenchCase, Deflate } from "./cases.ts";
-import type { LoadResult } from "./load/generate.ts";
+import type { LoadFigures } from "./load/generate.ts";
+import { runWrk } from "./load/wrk.ts";
 import { openFilesLimit, residentBytes } from "./proc.ts";
-import { freePort, LineProcess, LOAD_CORE, startServer } from "./processes.ts";
-import { type Figures, type Measured, medians, NO_FIGURES } from "./result.ts";
+import { freePort, LineProcess, LOAD_CORE, startServer, startSilentServer } from "./processes.ts";
+import { type Figures, type LoadProgram, type Measured, medians, NO_FIGURES } from "./result.ts";
 import type { BenchServer } from "./servers.ts";
 
 const LOAD = fileURLToPath(new URL("./load/main.js", import.meta.url));
@@ -15,6 +16,7 @@ const SETTLE_MS = 500;
 export interface MacroOptions {
   rounds: number;
   seconds: number;
+  load: LoadProgram;
 }
 
 /** Where a run says what it does. */
@@ -28,7 +30,13 @@ interface Running {
 
 async function start(server: BenchServer, deflate?: Deflate): Promise<Running> {
   const port = await freePort();
-  return { server, port, process: await startServer(server.command(port, deflate)) };
+  const command = server.command(port, deflate);
+  const process = await (server.silent ? startSilentServer(command, port) : startServer(command));
+  return { server, port, process };
+}
+
+function stop({ server, process }: Running): Promise<void> {
+  return process.stop(server.silent ? "SIGTERM" : undefined);
 }
 
 /** Starts each server once; those that cannot run are named in `missing` and left out. */
@@ -36,8 +44,7 @@ export async function tryServers(servers: readonly BenchServer[], missing: strin
   const able: BenchServer[] = [];
   for (const server of servers) {
     try {
-      const { process } = await start(server);
-      await process.stop();
+      await stop(await start(server));
       able.push(server);
     } catch (error) {
       missing.push(`${server.name}: ${(error as Error).message}`);
@@ -75,7 +82,7 @@ export async function runCase(
       }
     }
   } finally {
-    await Promise.all(standing.map(({ process }) => process.stop()));
+    await Promise.all(standing.map(stop));
   }
   return [...runs].map(([server, all]) => ({ case: bench.name, server, runs: all, medians: medians(all) }));
 }
@@ -93,7 +100,7 @@ async function runOn(
       ? await measureIdle(running, bench)
       : await measureLoad(running, bench, options);
   } finally {
-    if (standing === undefined) await running.process.stop();
+    if (standing === undefined) await stop(running);
   }
 }
 
@@ -108,33 +115,43 @@ function startLoad({ port, process: { pid } }: Running, bench: BenchCase, second
     depth: bench.depth,
     subprotocol: bench.mode === "broadcast" ? "broadcast" : "",
     deflate: bench.deflate ?? "",
+    path: bench.path ?? "",
     exchanged: bench.exchanged ?? 0,
   };
   const words = Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]);
   return new LineProcess([process.execPath, LOAD, ...words], LOAD_CORE);
 }
 
-async function measureLoad(running: Running, bench: BenchCase, { seconds }: MacroOptions): Promise<Figures> {
+async function measureLoad(running: Running, bench: BenchCase, options: MacroOptions): Promise<Figures> {
   const timed = bench.timer === true && running.server.controlled;
   if (timed) await running.process.ask("timer");
+  const result = await (options.load === "wrk" && bench.path !== undefined
+    ? runWrk({ ...running, ...bench, path: bench.path, seconds: options.seconds, pid: running.process.pid })
+    : runOwnLoad(running, bench, options.seconds));
+  const resident = residentBytes(running.process.pid);
+  const timerP99 = timed ? (await running.process.ask("lateness"))["p99"] : null;
+  return { ...figuresOf(bench, result), resident, timerP99 };
+}
+
+async function runOwnLoad(running: Running, bench: BenchCase, seconds: number): Promise<LoadFigures> {
   const load = startLoad(running, bench, seconds);
   try {
-    const result = JSON.parse(await load.line()) as LoadResult;
-    const resident = residentBytes(running.process.pid);
-    const timerP99 = timed ? (await running.process.ask("lateness"))["p99"] : null;
-    return { ...figuresOf(result), resident, timerP99 };
+    return JSON.parse(await load.line()) as LoadFigures;
   } finally {
     await load.stop();
   }
 }
 
 /** @internal */
-export function figuresOf(result: LoadResult): Figures {
+export function figuresOf(bench: BenchCase, result: LoadFigures): Figures {
   const { serverCpu } = result;
+  const count = bench.inParts ? result.bytes / bench.bytes : result.count;
+  const perCpuSecond = (value: number) => (serverCpu === null || serverCpu === 0 ? null : value / serverCpu);
   return {
     ...NO_FIGURES,
-    perCpuSecond: serverCpu === null || serverCpu === 0 ? null : result.count / serverCpu,
-    perSecond: result.perSecond,
+    perCpuSecond: perCpuSecond(count),
+    bytesPerCpuSecond: bench.mode === "http" ? perCpuSecond(result.bytes) : null,
+    perSecond: count / result.seconds,
     p50: result.p50,
     p99: result.p99,
     loadBusy: result.loadCpu / result.seconds,

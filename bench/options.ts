@@ -1,12 +1,16 @@
 import { parseArgs } from "node:util";
-import { type BenchCase, CASES } from "./cases.ts";
+import { type BenchCase, SUITES, type SuiteName } from "./cases.ts";
+import type { LoadProgram } from "./result.ts";
 
 export interface RunOptions {
+  suite: SuiteName;
   cases: readonly BenchCase[];
   /** Names of servers; null for all that are there. */
   servers: readonly string[] | null;
   rounds: number;
   seconds: number;
+  /** What puts the load on; null for wrk where the suite is HTTP and wrk is installed, else the project's own. */
+  load: LoadProgram | null;
   /** Write docs/bench.svg. */
   chart: boolean;
   /** Write the tables of the READMEs. */
@@ -14,15 +18,24 @@ export interface RunOptions {
   micro: boolean;
 }
 
+const names = (suite: SuiteName) => SUITES[suite].cases.map(({ name }) => name).join(", ");
+
 export const USAGE = `npm run bench -- [options]
 
-  --only A,B        cases: ${CASES.map(({ name }) => name).join(", ")}
+  --only A,B        cases: ${names("websocket")}
   --servers A,B     sluice-epoll, sluice-node, ws, bun, libwebsockets
   --rounds N        how often each server is measured in each case (5)
   --seconds N       how long each time (2)
   --quick           1 round of 1 s
   --chart           write docs/bench.svg
   --readme          write the tables of README.md and bench/README.md
+
+npm run bench -- files [options]      files and replies over HTTP
+
+  --only A,B        cases: ${names("files")}
+  --servers A,B     sluice-epoll, sluice-node, node-http, nginx
+  --load own|wrk    what puts the load on (wrk where it is installed)
+  --rounds, --seconds, --quick, --readme as above
 
 npm run bench -- micro      parsing, masking and the like, without sockets`;
 
@@ -36,29 +49,43 @@ export function readOptions(args: readonly string[]): RunOptions {
       servers: { type: "string" },
       rounds: { type: "string" },
       seconds: { type: "string" },
+      load: { type: "string" },
       quick: { type: "boolean", default: false },
       chart: { type: "boolean", default: false },
       readme: { type: "boolean", default: false },
     },
   });
-  const other = positionals.find((word) => word !== "micro");
+  const other = positionals.find((word, i) => i > 0 || (word !== "micro" && word !== "files"));
   if (other !== undefined) throw new Error(`unknown word "${other}"`);
+  const suite = positionals[0] === "files" ? "files" : "websocket";
+  if (values.chart && suite === "files") throw new Error("--chart draws the WebSocket cases only");
+  const all = SUITES[suite].cases;
   return {
-    cases: values.only === undefined ? CASES : values.only.split(",").map(findCase),
+    suite,
+    cases: values.only === undefined ? all : values.only.split(",").map((name) => findCase(all, name)),
     servers: values.servers?.split(",") ?? null,
     rounds: positiveNumber("rounds", values.rounds, values.quick ? 1 : 5),
     seconds: positiveNumber("seconds", values.seconds, values.quick ? 1 : 2),
+    load: loadProgram(values.load, suite),
     chart: values.chart,
     readme: values.readme,
-    micro: positionals.includes("micro"),
+    micro: positionals[0] === "micro",
   };
 }
 
-function findCase(name: string): BenchCase {
-  const found = CASES.find((bench) => bench.name === name);
+function findCase(cases: readonly BenchCase[], name: string): BenchCase {
+  const found = cases.find((bench) => bench.name === name);
   if (found === undefined)
-    throw new Error(`unknown case "${name}": one of ${CASES.map((bench) => bench.name).join(", ")}`);
+    throw new Error(`unknown case "${name}": one of ${cases.map((bench) => bench.name).join(", ")}`);
   return found;
+}
+
+function loadProgram(text: string | undefined, suite: SuiteName): LoadProgram | null {
+  if (text === undefined) return null;
+  if (text !== "own" && text !== "wrk") throw new Error(`--load takes own or wrk, not "${text}"`);
+  if (text === "wrk" && suite !== "files")
+    throw new Error("wrk speaks HTTP only: --load wrk goes with files");
+  return text;
 }
 
 function positiveNumber(name: string, text: string | undefined, otherwise: number): number {

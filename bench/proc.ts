@@ -15,6 +15,13 @@ export function parseCpuTicks(stat: string): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+/** The same of the children that have ended and were waited for. */
+export function parseChildrenTicks(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  // cutime is field 16, cstime field 17.
+  return Number(fields[13]) + Number(fields[14]);
+}
+
 /** Resident memory of /proc/PID/status, in bytes; NaN when the process has none any more (a zombie). */
 export function parseRss(status: string): number {
   const found = /^VmRSS:\s+(\d+) kB$/m.exec(status);
@@ -48,6 +55,11 @@ function clockTicks(): number {
 /** The CPU time that a process has taken, all its threads together, in seconds. */
 export function cpuSeconds(pid: number): number {
   return parseCpuTicks(readFileSync(`/proc/${pid}/stat`, "latin1")) / clockTicks();
+}
+
+/** The CPU time that the children of this process have taken that have ended, in seconds. */
+export function childrenCpuSeconds(): number {
+  return parseChildrenTicks(readFileSync("/proc/self/stat", "latin1")) / clockTicks();
 }
 
 /** The resident memory of a process, in bytes. */

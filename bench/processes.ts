@@ -1,11 +1,14 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import { allowedCores } from "./proc.ts";
 
 const START_TIMEOUT = 10_000;
 const STOP_TIMEOUT = 3_000;
+/** How often a port is tried that nobody listens on yet. */
+const TRY_MS = 20;
 
 const [serverCore = 0, loadCore = -1] = allowedCores();
 
@@ -31,6 +34,39 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** Starts a program on a core, where there is more than one. */
+function spawnOn(command: readonly string[], core: number, options: SpawnOptions): ChildProcess {
+  const [program, ...args] = pinned ? ["taskset", "-c", String(core), ...command] : command;
+  return spawn(program, args, options);
+}
+
+/**
+ * What a program prints until it ends by itself. Rejects when it fails.
+ *
+ * @param interruptAfter - Milliseconds to SIGINT.
+ */
+export async function outputOf(
+  command: readonly string[],
+  core: number,
+  interruptAfter?: number,
+): Promise<string> {
+  const child = spawnOn(command, core, { stdio: ["ignore", "pipe", "pipe"] });
+  let text = "";
+  let complaint = "";
+  child.stdout!.setEncoding("utf8").on("data", (more: string) => (text += more));
+  child.stderr!.setEncoding("utf8").on("data", (more: string) => (complaint += more));
+  const timer =
+    interruptAfter === undefined ? undefined : setTimeout(() => child.kill("SIGINT"), interruptAfter);
+  try {
+    const [code, signal] = await once(child, "close");
+    if (code !== 0)
+      throw new Error(errorLine(complaint || text) || `${command[0]} ended with ${code ?? signal}`);
+    return text;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** A child process on a core of its own that talks in lines; it ends when its input does. */
 export class LineProcess {
   readonly #child: ChildProcess;
@@ -38,8 +74,7 @@ export class LineProcess {
   #complaint = "";
 
   constructor(command: readonly string[], core: number) {
-    const [program, ...args] = pinned ? ["taskset", "-c", String(core), ...command] : command;
-    this.#child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+    this.#child = spawnOn(command, core, { stdio: ["pipe", "pipe", "pipe"] });
     this.#child.on("error", (error) => {
       this.#complaint ||= error.message;
     });
@@ -52,6 +87,11 @@ export class LineProcess {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  get running(): boolean {
+    const { exitCode, signalCode, pid } = this.#child;
+    return exitCode === null && signalCode === null && pid !== undefined;
   }
 
   /** The next line of its output. Rejects, with what it said on standard error, when it ended instead. */
@@ -75,12 +115,12 @@ export class LineProcess {
     return JSON.parse(await this.line(START_TIMEOUT)) as Record<string, number>;
   }
 
-  /** Ends its input, and kills it when it does not end then. */
-  async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined)
-      return;
+  /** Ends its input, sends it `signal` if there is one, and kills it when it does not end then. */
+  async stop(signal?: NodeJS.Signals): Promise<void> {
+    if (!this.running) return;
     const ended = once(this.#child, "exit");
     this.#child.stdin!.end();
+    if (signal !== undefined) this.#child.kill(signal);
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), STOP_TIMEOUT);
     await ended;
     clearTimeout(timer);
@@ -91,6 +131,34 @@ export class LineProcess {
 export function errorLine(complaint: string): string {
   const lines = complaint.split("\n").filter((line) => line.trim() !== "");
   return (lines.find((line) => /^(\w*Error\b|.*error:)/.test(line)) ?? lines.at(-1) ?? "").trim();
+}
+
+/** Starts a server that says nothing, and resolves when its port can be connected to. */
+export async function startSilentServer(command: readonly string[], port: number): Promise<LineProcess> {
+  const server = new LineProcess(command, SERVER_CORE);
+  const latest = performance.now() + START_TIMEOUT;
+  try {
+    while (!(await canConnect(port))) {
+      // Rejects with what it said.
+      if (!server.running) await server.line(START_TIMEOUT);
+      if (performance.now() > latest) throw new Error(`it does not listen after ${START_TIMEOUT} ms`);
+      await delay(TRY_MS);
+    }
+    return server;
+  } catch (error) {
+    await server.stop("SIGTERM");
+    throw error;
+  }
+}
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
 }
 
 /** Starts a server and resolves when it listens. */

@@ -1,10 +1,13 @@
+import type { SuiteName } from "./cases.ts";
 import { median } from "./stats.ts";
 
 /** The figures of one run, or their medians over the rounds; null for what a case does not take. */
 export interface Figures {
   /** What the case counts, for each second of the server's CPU time. */
   perCpuSecond: number | null;
-  /** The same for each second on the clock. */
+  /** Bytes of HTTP answers for each second of the server's CPU time. */
+  bytesPerCpuSecond: number | null;
+  /** What the case counts, for each second on the clock. */
   perSecond: number | null;
   /** Round trips, in microseconds. */
   p50: number | null;
@@ -23,6 +26,7 @@ export interface Figures {
 
 export const NO_FIGURES: Figures = Object.freeze({
   perCpuSecond: null,
+  bytesPerCpuSecond: null,
   perSecond: null,
   p50: null,
   p99: null,
@@ -41,8 +45,13 @@ export interface Measured {
   medians: Figures;
 }
 
+/** What puts the load on: the project's own generator, or wrk, which speaks HTTP only. */
+export type LoadProgram = "own" | "wrk";
+
 /** What is written to bench/results. */
 export interface Report {
+  suite: SuiteName;
+  load: LoadProgram;
   date: string;
   machine: Record<string, string>;
   rounds: number;

@@ -1,13 +1,15 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { fileURLToPath } from "node:url";
+import { SUITES } from "./cases.ts";
 import { chart } from "./chart.ts";
+import { findHttpServers, makeFiles } from "./http-servers.ts";
 import { runCase, tryServers, withinLimits } from "./macro.ts";
 import { runMicro } from "./micro/micro.ts";
 import { type RunOptions, readOptions, USAGE } from "./options.ts";
-import { LOAD_CORE, pinned, SERVER_CORE } from "./processes.ts";
-import type { Report } from "./result.ts";
-import { type BenchServer, findServers } from "./servers.ts";
+import { hasProgram, LOAD_CORE, pinned, SERVER_CORE } from "./processes.ts";
+import type { LoadProgram, Report } from "./result.ts";
+import { type BenchServer, type FoundServers, findServers } from "./servers.ts";
 import { detailTables, replaceMarked, summaryText } from "./tables.ts";
 
 /*
@@ -35,8 +37,10 @@ function machine(): Record<string, string> {
   };
 }
 
-async function chooseServers({ servers: asked }: RunOptions): Promise<BenchServer[]> {
-  const { servers, missing } = findServers();
+async function chooseServers(
+  { servers, missing }: FoundServers,
+  { servers: asked }: RunOptions,
+): Promise<BenchServer[]> {
   const wanted = servers.filter(({ name }) => asked === null || asked.includes(name));
   const able = await tryServers(wanted, missing);
   for (const line of missing)
@@ -45,13 +49,36 @@ async function chooseServers({ servers: asked }: RunOptions): Promise<BenchServe
   return able;
 }
 
-async function runMacro(options: RunOptions): Promise<Report> {
-  const servers = await chooseServers(options);
+/** wrk for HTTP where it is installed, the project's own generator otherwise, unless one is asked for. */
+function chooseLoad({ load, suite }: RunOptions): LoadProgram {
+  if (load === "own" || suite !== "files") return "own";
+  if (hasProgram("wrk")) return "wrk";
+  if (load === "wrk") throw new Error("wrk is not installed");
+  say("wrk is not installed: the project's own generator puts the load on");
+  return "own";
+}
+
+/** The suite, with files to be served where it needs them. */
+async function runSuite(options: RunOptions): Promise<Report> {
+  if (options.suite !== "files") return runMacro(options, findServers());
+  const folder = makeFiles();
+  try {
+    return await runMacro(options, findHttpServers(folder));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function runMacro(options: RunOptions, found: FoundServers): Promise<Report> {
+  const servers = await chooseServers(found, options);
   if (!pinned) say("taskset or a second core is missing: server and load share what there is");
-  const { rounds, seconds } = options;
-  const report: Report = { date: new Date().toISOString(), machine: machine(), rounds, seconds, results: [] };
+  const { suite, rounds, seconds } = options;
+  const load = chooseLoad(options);
+  const date = new Date().toISOString();
+  const report: Report = { suite, load, date, machine: machine(), rounds, seconds, results: [] };
   for (const bench of options.cases) {
-    report.results.push(...(await runCase(withinLimits(bench, say), servers, options, progress)));
+    const asked = { rounds, seconds, load };
+    report.results.push(...(await runCase(withinLimits(bench, say), servers, asked, progress)));
   }
   progress("");
   return report;
@@ -66,8 +93,9 @@ function writeResults(report: Report): void {
 
 function writeReadmes(report: Report): void {
   for (const file of ["README.md", "bench/README.md"]) {
-    const replaced = replaceMarked(readOrEmpty(root(file)), summaryText(report));
-    if (replaced === null) say(`${file}: no <!-- bench --> markers`);
+    const { marker } = SUITES[report.suite];
+    const replaced = replaceMarked(readOrEmpty(root(file)), marker, summaryText(report));
+    if (replaced === null) say(`${file}: no <!-- ${marker} --> markers`);
     else writeFileSync(root(file), replaced);
   }
 }
@@ -82,8 +110,10 @@ function readOrEmpty(path: string): string {
 
 async function main(options: RunOptions): Promise<void> {
   if (options.micro) return runMicro();
-  const report = await runMacro(options);
+  const report = await runSuite(options);
   console.log(detailTables(report));
+  if (report.suite === "files")
+    console.log(`\nload: ${report.load === "wrk" ? "wrk" : "the project's own generator"}`);
   if (report.results.some(({ medians }) => (medians.loadBusy ?? 0) > 0.95))
     console.log("\n* the load generator had no time left: the wall rate may be its limit, not the server's");
   writeResults(report);

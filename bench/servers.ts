@@ -13,14 +13,22 @@ export interface BenchServer {
   deflates: boolean;
   /** Answers the words of `servers/control.ts`. */
   controlled: boolean;
+  /** Says nothing when it listens, and does not end with its input: its port is tried, and it gets SIGTERM. */
+  silent?: boolean;
+}
+
+export interface FoundServers {
+  servers: BenchServer[];
+  /** Those that cannot be measured, each with the reason behind a colon. */
+  missing: string[];
 }
 
 /** Built by tsc beside this file. */
-const built = (file: string) => fileURLToPath(new URL(`./servers/${file}`, import.meta.url));
+export const built = (file: string) => fileURLToPath(new URL(`./servers/${file}`, import.meta.url));
 /** From dist/bench back to the sources. */
 const root = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
-const NODE = [process.execPath, "--expose-gc"];
+export const NODE = [process.execPath, "--expose-gc"];
 
 const SLUICE_EPOLL: BenchServer = {
   name: "sluice-epoll",
@@ -48,7 +56,7 @@ const BUN: BenchServer = {
 };
 
 /** The servers that can be built here, and why others cannot. */
-export function findServers(): { servers: BenchServer[]; missing: string[] } {
+export function findServers(): FoundServers {
   const servers = [SLUICE_EPOLL, SLUICE_NODE, WS];
   const missing: string[] = [];
   if (hasProgram("bun")) servers.push(BUN);

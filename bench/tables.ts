@@ -1,19 +1,18 @@
-import { type BenchCase, CASES } from "./cases.ts";
+import { type BenchCase, SUITES } from "./cases.ts";
 import { compact, figureText, figureTitle, markdownTable, memory, ratio, textTable } from "./format.ts";
 import type { Measured, Report } from "./result.ts";
-
-/** What all others are compared with. */
-export const REFERENCE = "ws";
 
 /** The generator was busy for more than this share of its core: the wall rate may be its own limit. */
 const BUSY = 0.95;
 
-/** The cases of a report, in the order of `CASES`, each with what was measured in it. */
+/** The cases of a report, in the order of its suite, each with what was measured in it. */
 export function casesOf(report: Report): { bench: BenchCase; measured: Measured[] }[] {
-  return CASES.map((bench) => ({
-    bench,
-    measured: report.results.filter((result) => result.case === bench.name),
-  })).filter(({ measured }) => measured.length > 0);
+  return SUITES[report.suite].cases
+    .map((bench) => ({
+      bench,
+      measured: report.results.filter((result) => result.case === bench.name),
+    }))
+    .filter(({ measured }) => measured.length > 0);
 }
 
 /** The names of the servers of a report, in the order in which they were measured. */
@@ -21,9 +20,14 @@ export function serversOf(report: Report): string[] {
   return [...new Set(report.results.map(({ server }) => server))];
 }
 
+/** What all others are compared with. */
+export function referenceOf(report: Report): string {
+  return SUITES[report.suite].reference;
+}
+
 /** The figure of the reference in the same case, null where it was not measured. */
-export function referenceFigure(bench: BenchCase, measured: readonly Measured[]): number | null {
-  return measured.find(({ server }) => server === REFERENCE)?.medians[bench.figure] ?? null;
+function referenceFigure(reference: string, bench: BenchCase, measured: readonly Measured[]): number | null {
+  return measured.find(({ server }) => server === reference)?.medians[bench.figure] ?? null;
 }
 
 function times(value: number | null): string {
@@ -32,16 +36,20 @@ function times(value: number | null): string {
 
 /** All figures, one block a case, for a terminal. */
 export function detailTables(report: Report): string {
-  return casesOf(report).map(detailTable).join("\n\n");
+  const reference = referenceOf(report);
+  const tables = casesOf(report).map(({ bench, measured }) => detailTable(reference, bench, measured));
+  return tables.join("\n\n");
 }
 
-function detailTable({ bench, measured }: { bench: BenchCase; measured: Measured[] }): string {
-  const reference = referenceFigure(bench, measured);
+function detailTable(reference: string, bench: BenchCase, measured: readonly Measured[]): string {
+  const compared = referenceFigure(reference, bench, measured);
+  const isHttp = bench.mode === "http";
   const head = [
     "",
     "figure",
-    `vs ${REFERENCE}`,
+    `vs ${reference}`,
     "per s CPU",
+    ...(isHttp ? ["bytes per s CPU"] : []),
     "per s",
     "p50 µs",
     "p99 µs",
@@ -52,8 +60,9 @@ function detailTable({ bench, measured }: { bench: BenchCase; measured: Measured
   const rows = measured.map(({ server, medians: figures }) => [
     server,
     figureText(bench.figure, figures[bench.figure]),
-    times(ratio(bench.figure, figures[bench.figure], reference)),
+    times(ratio(bench.figure, figures[bench.figure], compared)),
     compact(figures.perCpuSecond),
+    ...(isHttp ? [memory(figures.bytesPerCpuSecond)] : []),
     compact(figures.perSecond) + ((figures.loadBusy ?? 0) > BUSY ? "*" : ""),
     compact(figures.p50),
     compact(figures.p99),
@@ -68,12 +77,13 @@ function detailTable({ bench, measured }: { bench: BenchCase; measured: Measured
 /** One row a case, one column a server, each figure with its ratio to the reference: for the READMEs. */
 export function summaryTable(report: Report): string {
   const servers = serversOf(report);
+  const reference = referenceOf(report);
   const rows = casesOf(report).map(({ bench, measured }) => {
-    const reference = referenceFigure(bench, measured);
+    const referred = referenceFigure(reference, bench, measured);
     const cells = servers.map((server) => {
       const value = measured.find((result) => result.server === server)?.medians[bench.figure] ?? null;
       const text = figureText(bench.figure, value);
-      const compared = server === REFERENCE ? null : ratio(bench.figure, value, reference);
+      const compared = server === reference ? null : ratio(bench.figure, value, referred);
       return compared === null ? text : `${text} (${times(compared)})`;
     });
     return [`${bench.title}: ${figureTitle(bench.figure, bench.unit)}`, ...cells];
@@ -84,15 +94,15 @@ export function summaryTable(report: Report): string {
 /** The summary with what it was measured on, as it stands between the markers. */
 export function summaryText(report: Report): string {
   const { cpu, node, kernel } = report.machine;
-  const how = `${report.rounds} × ${report.seconds} s, medians`;
-  const note = `In brackets: how many times better than ${REFERENCE} in the same run. ${cpu}, Linux ${kernel}, Node ${node}, ${how}, ${report.date.slice(0, 10)}.`;
+  const load = report.load === "wrk" ? "load by wrk, " : "";
+  const how = `${load}${report.rounds} × ${report.seconds} s, medians`;
+  const note = `In brackets: how many times better than ${referenceOf(report)} in the same run. ${cpu}, Linux ${kernel}, Node ${node}, ${how}, ${report.date.slice(0, 10)}.`;
   return `${summaryTable(report)}\n\n${note}`;
 }
 
-const MARKED = /(<!-- bench -->\n)[\s\S]*?(<!-- \/?bench -->)/;
-
-/** Puts `text` between the two markers of a document; null when it has none. */
-export function replaceMarked(document: string, text: string): string | null {
-  if (!MARKED.test(document)) return null;
-  return document.replace(MARKED, (_all, begin: string, end: string) => `${begin}\n${text}\n\n${end}`);
+/** Puts `text` between the two markers of that name in a document; null when it has none. */
+export function replaceMarked(document: string, marker: string, text: string): string | null {
+  const marked = new RegExp(`(<!-- ${marker} -->\\n)[\\s\\S]*?(<!-- /?${marker} -->)`);
+  if (!marked.test(document)) return null;
+  return document.replace(marked, (_all, begin: string, end: string) => `${begin}\n${text}\n\n${end}`);
 }

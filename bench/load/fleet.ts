@@ -1,6 +1,8 @@
 import type { Link, Loop } from "../../lib/loop/loop.ts";
 import type { Deflate } from "../cases.ts";
-import { Client, type ClientHost } from "./client.ts";
+import { Client, type ClientHost, type MessageCounter } from "./client.ts";
+import { FrameCounter } from "./frame-counter.ts";
+import { HttpCounter } from "./http-counter.ts";
 import type { Workload } from "./workloads.ts";
 
 /** Connections that are on their way at a time. */
@@ -15,6 +17,8 @@ export interface Target {
   subprotocol: string;
   /** What to offer of permessage-deflate; nothing when it is not there. */
   deflate?: Deflate;
+  /** What to ask for in plain HTTP; when it is not there, connections are upgraded. */
+  path?: string;
 }
 
 const OFFERS: Record<Deflate, string> = {
@@ -37,9 +41,14 @@ export function upgradeRequest({ port, subprotocol, deflate }: Target): Buffer {
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }
 
+/** The request of every client that is not upgraded. */
+export function plainRequest(port: number, path: string): Buffer {
+  return Buffer.from(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`, "latin1");
+}
+
 /** All clients of a process: opens them, and counts what they receive. */
 export class Fleet implements ClientHost {
-  readonly request: Buffer;
+  readonly upgrade: Buffer | null;
   readonly clients: Client[] = [];
   opened = 0;
   /** Connections that could not be opened, or ended when nobody asked them to. */
@@ -56,7 +65,11 @@ export class Fleet implements ClientHost {
     this.#loop = loop;
     this.#target = target;
     this.#workload = workload;
-    this.request = upgradeRequest(target);
+    this.upgrade = target.path === undefined ? upgradeRequest(target) : null;
+  }
+
+  createCounter(): MessageCounter {
+    return this.upgrade === null ? new HttpCounter() : new FrameCounter();
   }
 
   /** Opens `count` connections, a few at a time. */

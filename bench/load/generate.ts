@@ -1,8 +1,8 @@
 import { cpuSeconds } from "../proc.ts";
 import { percentile } from "../stats.ts";
 import { createDriver, type Driver } from "./driver.ts";
-import { Fleet, type Target } from "./fleet.ts";
-import { DeflatedVolley, EqualVolley } from "./volley.ts";
+import { Fleet, plainRequest, type Target } from "./fleet.ts";
+import { DeflatedVolley, EqualVolley, RequestVolley, type Volley } from "./volley.ts";
 import { createWorkload, type Mode } from "./workloads.ts";
 
 export interface LoadOptions extends Target {
@@ -23,26 +23,33 @@ export interface LoadOptions extends Target {
   exchanged?: number;
 }
 
-/** What one run gives; the one line that the generator prints. */
-export interface LoadResult {
-  /** The loop under the generator itself. */
-  loop: "epoll" | "node";
-  opened: number;
+/** What one run gives, whichever program puts the load on. */
+export interface LoadFigures {
+  /** Connections that failed. */
   errors: number;
   /** The time that was measured, in seconds. */
   seconds: number;
-  /** Messages that arrived; in `connect`, connections that were upgraded. */
+  /** Messages or answers that arrived; in `connect`, connections that were upgraded. */
   count: number;
-  perSecond: number;
-  megabytesPerSecond: number;
+  /** Their payload, also of those that have not arrived whole. */
+  bytes: number;
   /** Round trips, in microseconds; null where none are taken. */
   p50: number | null;
   p99: number | null;
-  /** How fast the connections were opened before the measured time. */
-  openedPerSecond: number;
   /** CPU time of the server and of the generator itself, in seconds. */
   serverCpu: number | null;
   loadCpu: number;
+}
+
+/** The one line that the generator prints. */
+export interface LoadResult extends LoadFigures {
+  /** The loop under the generator itself. */
+  loop: "epoll" | "node";
+  opened: number;
+  perSecond: number;
+  megabytesPerSecond: number;
+  /** How fast the connections were opened before the measured time. */
+  openedPerSecond: number;
 }
 
 interface Snapshot {
@@ -51,6 +58,11 @@ interface Snapshot {
   payload: number;
   serverCpu: number | null;
   loadCpu: number;
+}
+
+function createVolley({ port, path, deflate, bytes, depth }: LoadOptions): Volley {
+  if (path !== undefined) return new RequestVolley(plainRequest(port, path));
+  return deflate === undefined ? new EqualVolley(bytes, depth) : new DeflatedVolley(bytes, depth);
 }
 
 /** A load on its connections, from the first one to the last. */
@@ -64,9 +76,7 @@ export class Generator {
   constructor(options: LoadOptions) {
     this.#options = options;
     this.#driver = createDriver(options.loop);
-    const Volley = options.deflate === undefined ? EqualVolley : DeflatedVolley;
-    const volley = new Volley(options.bytes, options.depth);
-    this.#workload = createWorkload(options.mode, volley, options.exchanged);
+    this.#workload = createWorkload(options.mode, createVolley(options), options.exchanged);
     this.#fleet = new Fleet(this.#driver.loop, options, this.#workload);
   }
 
@@ -131,6 +141,7 @@ export class Generator {
   #result(before: Snapshot, after: Snapshot): LoadResult {
     const seconds = (after.at - before.at) / 1000;
     const count = after.count - before.count;
+    const bytes = after.payload - before.payload;
     const sorted = this.#workload.latencies.sorted();
     const microseconds = (share: number) => (sorted.length === 0 ? null : percentile(sorted, share) * 1000);
     return {
@@ -139,8 +150,9 @@ export class Generator {
       errors: this.#fleet.errors,
       seconds,
       count,
+      bytes,
       perSecond: count / seconds,
-      megabytesPerSecond: (after.payload - before.payload) / seconds / 1e6,
+      megabytesPerSecond: bytes / seconds / 1e6,
       p50: microseconds(0.5),
       p99: microseconds(0.99),
       openedPerSecond: this.#openedPerSecond,

@@ -9,6 +9,7 @@ import type { Mode } from "./workloads.ts";
  *
  *   node dist/bench/load/main.js --port 7681 --mode echo --connections 64 --bytes 20 --depth 1 --seconds 2
  *
+ * `--mode http --path /x` asks for the path in plain HTTP, one request in flight on each connection.
  * `--mode idle` prints `{"opened":N}` instead and holds the connections until its input ends.
  */
 
@@ -29,6 +30,7 @@ function readOptions(args: string[]): LoadOptions {
       subprotocol: text(""),
       loop: text("auto"),
       deflate: text(""),
+      path: text("/"),
       exchanged: text("0"),
     },
   });
@@ -44,6 +46,7 @@ function readOptions(args: string[]): LoadOptions {
     subprotocol: values.subprotocol,
     loop: values.loop as LoadOptions["loop"],
     ...(values.deflate === "" ? undefined : { deflate: values.deflate as Deflate }),
+    ...(values.mode === "http" ? { path: values.path } : undefined),
     exchanged: Number(values.exchanged),
   };
 }

@@ -74,6 +74,20 @@ export class DeflatedVolley implements Volley {
   }
 }
 
+/** A request of plain HTTP, one at a time. */
+export class RequestVolley implements Volley {
+  readonly depth = 1;
+  readonly #request: Buffer;
+
+  constructor(request: Buffer) {
+    this.#request = request;
+  }
+
+  send(link: Link): void {
+    link.send(this.#request, 0, this.#request.length);
+  }
+}
+
 /** Up to `depth` equal messages back to back. */
 export class EqualVolley implements Volley {
   readonly depth: number;

@@ -2,7 +2,7 @@ import { Samples } from "../stats.ts";
 import type { Client } from "./client.ts";
 import type { Volley } from "./volley.ts";
 
-export type Mode = "echo" | "broadcast" | "connect" | "idle";
+export type Mode = "echo" | "broadcast" | "connect" | "idle" | "http";
 
 /** What the clients do once they are open. */
 export interface Workload {
@@ -18,7 +18,7 @@ export interface Workload {
 
 const MAX_SAMPLES = 1 << 21;
 
-/** Keeps `depth` messages in flight on each connection. Latency is taken with one in flight only. */
+/** Keeps `depth` messages or requests in flight on each connection. Latency is taken with one in flight only. */
 class EchoLoad implements Workload {
   readonly keeps = true;
   readonly latencies: Samples;
@@ -121,7 +121,7 @@ class IdleLoad implements Workload {
 
 /** @param exchanged - Messages on each connection before it rests, in `idle`. */
 export function createWorkload(mode: Mode, volley: Volley, exchanged = 0): Workload {
-  if (mode === "echo") return new EchoLoad(volley);
+  if (mode === "echo" || mode === "http") return new EchoLoad(volley);
   if (mode === "broadcast") return new BroadcastLoad(volley);
   return mode === "connect" ? new ConnectLoad() : new IdleLoad(volley, exchanged);
 }

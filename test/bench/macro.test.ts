@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
-import { CASES } from "../../bench/cases.ts";
+import { SUITES } from "../../bench/cases.ts";
 import type { LoadResult } from "../../bench/load/generate.ts";
 import { figuresOf, runCase, tryServers, withinLimits } from "../../bench/macro.ts";
 import { openFilesLimit } from "../../bench/proc.ts";
 import { NO_FIGURES } from "../../bench/result.ts";
+
+const [ECHO] = SUITES.websocket.cases;
+const fileCase = (name: string) => SUITES.files.cases.find((bench) => bench.name === name)!;
 
 const result: LoadResult = {
   loop: "epoll",
@@ -11,6 +14,7 @@ const result: LoadResult = {
   errors: 0,
   seconds: 2,
   count: 100_000,
+  bytes: 2_000_000,
   perSecond: 50_000,
   megabytesPerSecond: 1,
   p50: 100,
@@ -21,7 +25,7 @@ const result: LoadResult = {
 };
 
 test("figuresOf counts by the server's CPU time", () => {
-  expect(figuresOf(result)).toEqual({
+  expect(figuresOf(ECHO, result)).toEqual({
     ...NO_FIGURES,
     perCpuSecond: 200_000,
     perSecond: 50_000,
@@ -32,9 +36,21 @@ test("figuresOf counts by the server's CPU time", () => {
   });
 });
 
+test("figuresOf tells bytes of HTTP", () => {
+  expect(figuresOf(fileCase("file-1k"), result)).toMatchObject({
+    perCpuSecond: 200_000,
+    bytesPerCpuSecond: 4_000_000,
+  });
+});
+
+test("figuresOf counts large files by their bytes: parts of them too", () => {
+  const figures = figuresOf(fileCase("file-10m"), { ...result, count: 3, bytes: 3.5 * 1024 ** 2 * 10 });
+  expect(figures).toMatchObject({ perCpuSecond: 7, perSecond: 1.75, bytesPerCpuSecond: 70 * 1024 ** 2 });
+});
+
 test("figuresOf gives no figure for a server that took no CPU time, or whose time is not known", () => {
-  expect(figuresOf({ ...result, serverCpu: 0 }).perCpuSecond).toBeNull();
-  expect(figuresOf({ ...result, serverCpu: null }).perCpuSecond).toBeNull();
+  expect(figuresOf(ECHO, { ...result, serverCpu: 0 }).perCpuSecond).toBeNull();
+  expect(figuresOf(ECHO, { ...result, serverCpu: null }).perCpuSecond).toBeNull();
 });
 
 test("tryServers leaves out a server that cannot run, and says why", async () => {
@@ -47,17 +63,17 @@ test("tryServers leaves out a server that cannot run, and says why", async () =>
 });
 
 test("a case of no servers has no results", async () => {
-  expect(await runCase(CASES[0], [], { rounds: 1, seconds: 1 }, () => {})).toEqual([]);
+  expect(await runCase(ECHO, [], { rounds: 1, seconds: 1, load: "own" }, () => {})).toEqual([]);
 });
 
 test.runIf(process.platform === "linux" && Number.isFinite(openFilesLimit()))(
   "withinLimits takes fewer connections than asked for where descriptors are short, and says so",
   () => {
     const said: string[] = [];
-    const bench = { ...CASES[0], connections: openFilesLimit() };
+    const bench = { ...ECHO, connections: openFilesLimit() };
     expect(withinLimits(bench, (line) => said.push(line)).connections).toBe(openFilesLimit() - 200);
     expect(said).toEqual([expect.stringContaining("limit of open descriptors")]);
-    expect(withinLimits(CASES[0], () => said.push("more"))).toBe(CASES[0]);
+    expect(withinLimits(ECHO, () => said.push("more"))).toBe(ECHO);
     expect(said).toHaveLength(1);
   },
 );

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import {
   allowedCores,
+  childrenCpuSeconds,
   cpuSeconds,
+  parseChildrenTicks,
   parseCores,
   parseCpuTicks,
   parseOpenFiles,
@@ -19,6 +21,11 @@ describe("parseCpuTicks", () => {
   test("is not misled by spaces and parentheses in the program's name", () => {
     expect(parseCpuTicks(`4242 (a) b (c d)) ${behindName}`)).toBe(325);
   });
+});
+
+test("parseChildrenTicks adds the times of children that have ended", () => {
+  const stat = behindName.replace("250 75 0 0", "250 75 30 12");
+  expect(parseChildrenTicks(`4242 (a) b (c d)) ${stat}`)).toBe(42);
 });
 
 describe("parseRss", () => {
@@ -63,6 +70,7 @@ describe("parseCores", () => {
 describe.runIf(process.platform === "linux")("of this process", () => {
   test("CPU time, cores and memory can be read", () => {
     expect(cpuSeconds(process.pid)).toBeGreaterThanOrEqual(0);
+    expect(childrenCpuSeconds()).toBeGreaterThanOrEqual(0);
     expect(allowedCores().length).toBeGreaterThan(0);
     expect(residentBytes(process.pid)).toBeGreaterThan(1024 * 1024);
   });

@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { errorLine, freePort, LineProcess, startServer } from "../../bench/processes.ts";
+import {
+  errorLine,
+  freePort,
+  LineProcess,
+  outputOf,
+  startServer,
+  startSilentServer,
+} from "../../bench/processes.ts";
 
 const node = (script: string) => [process.execPath, "-e", script];
 
@@ -36,4 +43,31 @@ test("errorLine finds the error in a stack trace", () => {
 
 test("freePort gives a port", async () => {
   expect(await freePort()).toBeGreaterThan(0);
+});
+
+test("a server that says nothing is there when its port is, and ends with a signal", async () => {
+  const port = await freePort();
+  const server = await startSilentServer(node(`require("node:net").createServer().listen(${port})`), port);
+  expect(server.running).toBe(true);
+  await server.stop("SIGTERM");
+  expect(server.running).toBe(false);
+});
+
+test("a server that says nothing and cannot start is told by what it complains of", async () => {
+  const port = await freePort();
+  await expect(startSilentServer(node('throw new Error("bad configuration")'), port)).rejects.toThrow(
+    "Error: bad configuration",
+  );
+});
+
+test("outputOf gives all that a program prints, and its complaint when it fails", async () => {
+  expect(await outputOf(node('console.log("a\\nb")'), 0)).toBe("a\nb\n");
+  await expect(outputOf(node('throw new Error("no")'), 0)).rejects.toThrow("Error: no");
+  await expect(outputOf(node("process.exit(3)"), 0)).rejects.toThrow("ended with 3");
+  await expect(outputOf(["/nonexistent/program"], 0)).rejects.toThrow();
+});
+
+test("outputOf interrupts a program that is to end early", async () => {
+  const script = "trap 'echo sum; exit 0' INT; while :; do sleep 0.05; done";
+  expect(await outputOf(["sh", "-c", script], 0, 500)).toBe("sum\n");
 });

@@ -7,6 +7,8 @@ function measured(name: string, server: string, figures: Partial<Figures>): Meas
 
 /** A report with round figures. */
 export const report: Report = {
+  suite: "websocket",
+  load: "own",
   date: "2024-05-06T07:08:09.000Z",
   machine: {
     cpu: "2 × Some CPU",
@@ -26,5 +28,16 @@ export const report: Report = {
       errors: 0,
     }),
     measured("echo-20", "ws", { perCpuSecond: 50_000, perSecond: 49_000, loadBusy: 0.5, errors: 0 }),
+  ],
+};
+
+/** One of HTTP, with wrk. */
+export const filesReport: Report = {
+  ...report,
+  suite: "files",
+  load: "wrk",
+  results: [
+    measured("file-10m", "sluice-epoll", { perCpuSecond: 300, bytesPerCpuSecond: 3 * 1024 ** 3 }),
+    measured("file-10m", "node-http", { perCpuSecond: 100, bytesPerCpuSecond: 1024 ** 3 }),
   ],
 };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { detailTables, replaceMarked, summaryTable, summaryText } from "../../bench/tables.ts";
-import { report } from "./report.ts";
+import { filesReport, report } from "./report.ts";
 
 describe("summaryTable", () => {
   test("has a row for each case in the order of the cases, and the ratio to ws", () => {
@@ -28,28 +28,52 @@ describe("detailTables", () => {
   });
 });
 
+describe("of files over HTTP", () => {
+  test("the tables compare with node-http, and tell bytes for each second of CPU time", () => {
+    expect(detailTables(filesReport)).toMatch(/^ +figure +vs node-http +per s CPU +bytes per s CPU /m);
+    expect(detailTables(filesReport)).toMatch(/^sluice-epoll +300 +3\.0× +300 +3\.00 GiB /m);
+  });
+
+  test("the summary says what puts the load on", () => {
+    expect(summaryText(filesReport)).toContain("| 300 (3.0×) | 100 |");
+    expect(summaryText(filesReport)).toContain("better than node-http in the same run.");
+    expect(summaryText(filesReport)).toContain(", load by wrk, 5 × 2 s, medians, ");
+    expect(summaryText(report)).not.toContain("load by");
+  });
+});
+
 describe("replaceMarked", () => {
   test("replaces what stands between the markers, and nothing else", () => {
     const document = "# A\n\n<!-- bench -->\nold\n<!-- /bench -->\n\nrest\n";
-    expect(replaceMarked(document, "new")).toBe("# A\n\n<!-- bench -->\n\nnew\n\n<!-- /bench -->\n\nrest\n");
+    expect(replaceMarked(document, "bench", "new")).toBe(
+      "# A\n\n<!-- bench -->\n\nnew\n\n<!-- /bench -->\n\nrest\n",
+    );
   });
 
   test("takes a second marker of the same kind for the end", () => {
-    expect(replaceMarked("<!-- bench -->\n<!-- bench -->", "new")).toBe(
+    expect(replaceMarked("<!-- bench -->\n<!-- bench -->", "bench", "new")).toBe(
       "<!-- bench -->\n\nnew\n\n<!-- bench -->",
     );
   });
 
+  test("keeps the markers of the suites apart", () => {
+    const both = "<!-- bench -->\n<!-- /bench -->\n<!-- bench: files -->\n<!-- /bench: files -->\n";
+    expect(replaceMarked(both, "bench: files", "new")).toBe(
+      "<!-- bench -->\n<!-- /bench -->\n<!-- bench: files -->\n\nnew\n\n<!-- /bench: files -->\n",
+    );
+    expect(replaceMarked(both, "bench", "new")).toContain("<!-- bench: files -->\n<!-- /bench: files -->");
+  });
+
   test("may be done again with the same result", () => {
-    const once = replaceMarked("<!-- bench -->\n<!-- /bench -->\n", summaryText(report))!;
-    expect(replaceMarked(once, summaryText(report))).toBe(once);
+    const once = replaceMarked("<!-- bench -->\n<!-- /bench -->\n", "bench", summaryText(report))!;
+    expect(replaceMarked(once, "bench", summaryText(report))).toBe(once);
   });
 
   test("takes $ for what it is", () => {
-    expect(replaceMarked("<!-- bench -->\n<!-- /bench -->", "$1 $&")).toContain("\n$1 $&\n");
+    expect(replaceMarked("<!-- bench -->\n<!-- /bench -->", "bench", "$1 $&")).toContain("\n$1 $&\n");
   });
 
   test("gives null for a document without markers", () => {
-    expect(replaceMarked("# A\n", "new")).toBeNull();
+    expect(replaceMarked("# A\n", "bench", "new")).toBeNull();
   });
 });

@@ -1,15 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { Client, type ClientHost } from "../../../bench/load/client.ts";
-import { upgradeRequest } from "../../../bench/load/fleet.ts";
+import { plainRequest, upgradeRequest } from "../../../bench/load/fleet.ts";
+import { FrameCounter } from "../../../bench/load/frame-counter.ts";
+import { HttpCounter } from "../../../bench/load/http-counter.ts";
 import type { Link } from "../../../lib/loop/loop.ts";
 
 const REPLY = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
 
 /** A client on a link that goes nowhere, and what is heard of both. */
-function clientOnNoLink(): { client: Client; told: string[] } {
+function clientOnNoLink(upgrades = true): { client: Client; told: string[] } {
   const told: string[] = [];
   const host: ClientHost = {
-    request: Buffer.from("GET / HTTP/1.1\r\n\r\n"),
+    upgrade: upgrades ? Buffer.from("GET / HTTP/1.1\r\n\r\n") : null,
+    createCounter: () => (upgrades ? new FrameCounter() : new HttpCounter()),
     onOpen: () => told.push("open"),
     onMessages: (_client, count) => told.push(`${count} messages`),
     onGone: (_client, open) => told.push(open ? "gone" : "refused"),
@@ -74,4 +77,21 @@ describe("Client", () => {
     client.onClose();
     expect(told.slice(1)).toEqual(["open", "destroyed", "gone"]);
   });
+
+  test("without an upgrade is open at once, and sends nothing by itself", () => {
+    const { client, told } = clientOnNoLink(false);
+    feed(client, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab");
+    expect(told).toEqual(["open", "1 messages"]);
+  });
+
+  test("drops a connection whose answer cannot be counted", () => {
+    const { client, told } = clientOnNoLink(false);
+    feed(client, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    client.onClose();
+    expect(told).toEqual(["open", "destroyed", "gone"]);
+  });
+});
+
+test("plainRequest asks for the path", () => {
+  expect(plainRequest(80, "/x").toString()).toBe("GET /x HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n");
 });

@@ -18,6 +18,14 @@ const echo: Protocol = {
   },
 };
 
+const reply: Protocol = {
+  name: "reply",
+  callback(wsi, reason) {
+    if (reason !== CallbackReason.HTTP) return;
+    wsi.httpReply(wsi.uri === "/reply" ? 200 : 404, {}, "x".repeat(200));
+  },
+};
+
 const broadcast: Protocol = {
   name: "broadcast",
   wholeMessages: true,
@@ -37,7 +45,8 @@ beforeEach(async () => {
     port: ANY_PORT,
     host: "127.0.0.1",
     eventLoop: "node",
-    protocols: [echo, broadcast],
+    protocols: [reply, echo, broadcast],
+    defaultProtocol: "echo",
   });
   void context.run();
   // Both sides share this thread, so the generator may not block it.
@@ -104,5 +113,18 @@ describe("Generator", () => {
     const generator = new Generator({ ...options, subprotocol: "unknown" });
     await expect(generator.open()).rejects.toThrow("no connection to port");
     await generator.close();
+  });
+
+  test("asks for a path in plain HTTP, again and again on the same connections", async () => {
+    const result = await generate({ mode: "http", path: "/reply", connections: 3 });
+    expect(result).toMatchObject({ opened: 3, errors: 0 });
+    expect(result.count).toBeGreaterThan(3);
+    expect(result.bytes).toBe(200 * result.count);
+    expect(result.p50).toBeGreaterThan(0);
+  });
+
+  test("counts connections that are answered with an error", async () => {
+    const result = await generate({ mode: "http", path: "/nothing", connections: 2 });
+    expect(result).toMatchObject({ opened: 2, errors: 2, count: 0 });
   });
 });

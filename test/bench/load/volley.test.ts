@@ -6,6 +6,7 @@ import {
   EqualVolley,
   jsonText,
   maskedFrame,
+  RequestVolley,
 } from "../../../bench/load/volley.ts";
 import type { Link } from "../../../lib/loop/loop.ts";
 import { type ParsedFrame, parseFrame } from "../../support/frames.ts";
@@ -54,6 +55,15 @@ describe("EqualVolley", () => {
       expect(sent().equals(Buffer.concat(Array<Buffer>(count).fill(maskedFrame(bytes))))).toBe(true);
     }
   });
+});
+
+test("RequestVolley sends its request as it is, one at a time", () => {
+  const { link, sent } = memoryLink();
+  const volley = new RequestVolley(Buffer.from("GET /"));
+  volley.send(link);
+  volley.send(link);
+  expect(volley.depth).toBe(1);
+  expect(sent().toString()).toBe("GET /GET /");
 });
 
 describe("DeflatedVolley", () => {
