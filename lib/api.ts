@@ -4,6 +4,7 @@
  */
 
 export * from "./api/bodies.ts";
+export * from "./api/client.ts";
 export * from "./api/context.ts";
 export * from "./api/http-error.ts";
 export * from "./api/options.ts";

@@ -174,6 +174,7 @@ const UNTESTED: Record<string, string> = {
   "lib/index.ts": "re-exports only",
   "protocols/index.ts": "re-exports only",
   "lib/api/bodies.ts": "types only",
+  "lib/api/client.ts": "types only",
   "lib/api/context.ts": "types only",
   "lib/api/options.ts": "types, and the table of defaults that test/engine/options.test.ts holds",
   "lib/api/protocol.ts": "types only; test/api.test.ts holds what they say",

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import type { ClientConnectOptions } from "./client.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Wsi } from "./wsi.ts";
 
@@ -56,6 +57,27 @@ export interface Context {
    * @param request - The request that was read from it already. Without it `head` begins with the request.
    */
   adoptSocket(socket: Duplex, head?: Uint8Array, request?: IncomingMessage): void;
+
+  /**
+   * Connects to a server (`libwebsocket_client_connect`):
+   *
+   * ```ts
+   * context.clientConnect({ url: "wss://example.com/chat", protocol: "chat" });
+   * ```
+   *
+   * Returns at once, with a connection whose state is CONNECTING. Its protocol then gets CLIENT_ESTABLISHED or
+   * CLIENT_CONNECTION_ERROR, one of them, once, and never from within this call. To `close` or `terminate` it before that
+   * gives up, and is CLIENT_CONNECTION_ERROR with `ECANCELED`.
+   *
+   * The `code` of the error: the system's (`ECONNREFUSED`, `ENOTFOUND`, …) or that of TLS; `ETIMEDOUT`; `ECONNRESET`
+   * when the server ended the connection; `ERR_HANDSHAKE` when it answered anything but a right 101; `ERR_PROXY` when
+   * the proxy refused; `ERR_CALLBACK` when a callback threw, `ECANCELED` when it refused.
+   *
+   * A name is resolved, and TLS spoken, by Node's own loop: they come to nothing while `serviceSync` has the thread.
+   *
+   * @throws TypeError that names the option which is wrong; Error with code `ECANCELED` once the context is being destroyed.
+   */
+  clientConnect(options: ClientConnectOptions): Wsi;
 
   /**
    * Stops listening, sends Close 1001 to every session, waits for the answers for at most `timeouts.drain`, then drops

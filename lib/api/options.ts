@@ -162,6 +162,8 @@ export interface Timeouts {
   pong: number;
   /** What `destroy` waits for sessions to close, all in all. */
   drain: number;
+  /** From `clientConnect` to CLIENT_ESTABLISHED: the name, TCP, TLS, redirects and the handshake, all in all. `ETIMEDOUT` then. */
+  connect: number;
 }
 
 /** What `createContext` takes. A wrong name, type or range rejects with a TypeError that names the option. */
@@ -273,5 +275,6 @@ export const DEFAULTS = Object.freeze({
     ping: 30_000,
     pong: 20_000,
     drain: 10_000,
+    connect: 20_000,
   }),
 } as const);

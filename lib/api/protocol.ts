@@ -19,7 +19,7 @@ export type AddHeader = (name: string, value: string) => void;
 
 /** The `input` of CLIENT_CONNECTION_ERROR. */
 export interface ConnectionError extends Error {
-  /** The system's code (`ECONNREFUSED`, …), or `ERR_HANDSHAKE` where a server answered something else than 101. */
+  /** The system's code (`ECONNREFUSED`, …), or one of ours, see `Context.clientConnect`. */
   code: string;
   /** The HTTP status of the reply, where a server answered. */
   status?: number;

@@ -37,7 +37,7 @@ const { TIMER } = CallbackReason;
  */
 export class Connection implements Wsi, Member, Timed, Task, Settled {
   readonly host: Host;
-  readonly link: Link;
+  link: Link;
   role: Role;
   bound: BoundProtocol;
   user: unknown = undefined;
@@ -359,7 +359,7 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
 
 const PING_MODE = 5;
 /** Hears what a link says whose connection has ended. */
-const DEAF: LinkHandler = { onBytes() {}, onEnd() {}, onWritable() {}, onClose() {} };
+export const DEAF: LinkHandler = { onBytes() {}, onEnd() {}, onWritable() {}, onClose() {} };
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
 /** A close code and its text. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import type { ClientConnectOptions } from "../api/client.ts";
 import type { Context } from "../api/context.ts";
 import type { Protocol } from "../api/protocol.ts";
 import { CallbackReason } from "../api/reasons.ts";
@@ -12,6 +13,7 @@ import type { Link, LinkHandler, Listener, ListenOptions, Loop, Task } from "../
 import { MountTable } from "../serve/mounts.ts";
 import { AccessLog } from "./access-log.ts";
 import { Admission } from "./admission.ts";
+import { ClientConnection } from "./client-connection.ts";
 import { Connection } from "./connection.ts";
 import { ContextWsi } from "./context-wsi.ts";
 import { dispatch, GO_ON, type Outcome, PENDING, REFUSED, THREW } from "./dispatch.ts";
@@ -19,6 +21,7 @@ import { errorPage } from "./error-page.ts";
 import type { Settings } from "./options.ts";
 import { type BoundProtocol, ProtocolTable } from "./protocols.ts";
 import type { Host } from "./role.ts";
+import { openClient } from "./role-client.ts";
 import { RoleHttp } from "./role-http.ts";
 import { RoleProxied } from "./role-proxied.ts";
 import { WorkBudget } from "./work-budget.ts";
@@ -193,7 +196,7 @@ export class ServiceContext implements Context, Host, Task {
 
   gone(connection: Wsi): void {
     if (!this.#connections.delete(connection as Connection)) return;
-    this.admission.leave(connection as Connection);
+    if (!(connection instanceof ClientConnection)) this.admission.leave(connection as Connection);
     if (this.#connections.size === 0) this.#allGone?.();
   }
 
@@ -208,6 +211,14 @@ export class ServiceContext implements Context, Host, Task {
     const bytes =
       request === undefined ? head : Buffer.concat([requestBytes(request), head ?? new Uint8Array()]);
     this.loop.adopt(socket, bytes, this.#adopt);
+  }
+
+  clientConnect(options: ClientConnectOptions): Wsi {
+    this.#mustLive();
+    if (this.draining) throw codedError("ECANCELED", "the context is being destroyed");
+    const connection = openClient(this, options);
+    this.#connections.add(connection);
+    return connection;
   }
 
   // ── Serving ──────────────────────────────────────────────────────────────────────────────────────────────

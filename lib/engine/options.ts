@@ -57,7 +57,8 @@ interface SecurityHeaders {
   readonly plain: DefaultHeaders;
 }
 
-type Check = (value: unknown, name: string) => void;
+/** Throws a TypeError that names the option. */
+export type Check = (value: unknown, name: string) => void;
 
 /** What each option has to be. A name that is not here is a mistake. */
 const CHECKS: Record<keyof ContextOptions, Check> = {
@@ -171,19 +172,19 @@ function securityHeaders(choice: boolean | Readonly<Record<string, string>>): Se
   };
 }
 
-function withoutUndefined<T extends object>(options: T): T {
+export function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
 // ── The checks ─────────────────────────────────────────────────────────────────────────────────────────────
 
-function wrong(name: string, wanted: string, value: unknown): TypeError {
+export function wrong(name: string, wanted: string, value: unknown): TypeError {
   const given =
     typeof value === "object" && value !== null ? "an object" : (JSON.stringify(value) ?? typeof value);
   return new TypeError(`${name}: has to be ${wanted}, not ${given}`);
 }
 
-function integer(least: number, most = Number.MAX_SAFE_INTEGER): Check {
+export function integer(least: number, most = Number.MAX_SAFE_INTEGER): Check {
   const wanted =
     most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least}` : `a whole number, ${least} to ${most}`;
   return (value, name) => {
@@ -200,7 +201,7 @@ function oneOf(...words: string[]): Check {
   };
 }
 
-function text(value: unknown, name: string): void {
+export function text(value: unknown, name: string): void {
   if (typeof value !== "string" || value === "") throw wrong(name, "a string", value);
 }
 
@@ -315,7 +316,7 @@ function headerTable(value: unknown, name: string): void {
 }
 
 /** The longest delay that a timer of Node's takes, about 24 days. */
-const MAX_TIMEOUT = 2 ** 31 - 1;
+export const MAX_TIMEOUT = 2 ** 31 - 1;
 
 function timeoutTable(value: unknown, name: string): void {
   if (typeof value !== "object" || value === null) throw wrong(name, "an object of milliseconds", value);

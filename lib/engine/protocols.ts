@@ -15,6 +15,8 @@ export interface BoundProtocol {
   readonly sessions: Set<Member>;
   /** The limits of sessions whose extensions use the reserved bits `rsv`. */
   limitsWith(rsv: number): SessionLimits;
+  /** The same for sessions of which we are the client. */
+  clientLimitsWith(rsv: number): SessionLimits;
 }
 
 /** What the limits of a protocol default to. */
@@ -68,13 +70,23 @@ export class ProtocolTable {
 }
 
 function bind(protocol: Protocol, limits: SessionLimits): BoundProtocol {
-  const byRsv = new Map([[0, limits]]);
-  const limitsWith = (rsv: number) => {
-    const known = byRsv.get(rsv) ?? Object.freeze({ ...limits, rsv });
-    byRsv.set(rsv, known);
+  return {
+    protocol,
+    limits,
+    sessions: new Set(),
+    limitsWith: byRsv(limits),
+    clientLimitsWith: byRsv(Object.freeze({ ...limits, server: false })),
+  };
+}
+
+/** One object for all sessions with the same limits. */
+function byRsv(limits: SessionLimits): (rsv: number) => SessionLimits {
+  const all = new Map([[0, limits]]);
+  return (rsv) => {
+    const known = all.get(rsv) ?? Object.freeze({ ...limits, rsv });
+    all.set(rsv, known);
     return known;
   };
-  return { protocol, limits, sessions: new Set(), limitsWith };
 }
 
 function limitsOf(protocol: Protocol, defaults: ProtocolDefaults): SessionLimits {

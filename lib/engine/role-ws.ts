@@ -12,8 +12,10 @@ import type { Connection } from "./connection.ts";
 import { type Outcome, THREW } from "./dispatch.ts";
 import type { Piece, Role } from "./role.ts";
 
-const { CLOSED, ESTABLISHED, RECEIVE, RECEIVE_PONG, SERVER_WRITEABLE, WS_PEER_INITIATED_CLOSE } =
+const { CLOSED, ESTABLISHED, RECEIVE, RECEIVE_PONG, SERVER_WRITEABLE } = CallbackReason;
+const { CLIENT_CLOSED, CLIENT_ESTABLISHED, CLIENT_RECEIVE, CLIENT_RECEIVE_PONG, CLIENT_WRITEABLE } =
   CallbackReason;
+const { WS_PEER_INITIATED_CLOSE } = CallbackReason;
 const { NO_COMPRESS, NO_FIN } = WriteProtocol;
 const NOTHING = Buffer.alloc(0);
 
@@ -37,6 +39,8 @@ const DROPPED = 32;
 const EXTENDED = 64;
 /** Receiving waits for a later turn: this one has had its work. */
 const RESTING = 128;
+/** We are the client. */
+const CLIENT = 256;
 
 /** The extensions of a session, begun. */
 export interface SessionExtensions {
@@ -46,7 +50,7 @@ export interface SessionExtensions {
 }
 
 /**
- * A connection that is a WebSocket session of a server.
+ * A connection that is a WebSocket session, of a server or a client.
  *
  * It joins the session's rules (`ws/session.ts`) to a link, a timer and a protocol's callback:
  *
@@ -68,11 +72,20 @@ export class RoleWs implements Role, SessionHandler {
 
   /**
    * @param held - Receiving was held back before the upgrade already, and the link is paused.
+   * @param client - We are the client.
    */
-  constructor(connection: Connection, { rsv, stack }: SessionExtensions, held: boolean) {
+  constructor(
+    connection: Connection,
+    { rsv, stack }: SessionExtensions,
+    held: boolean,
+    client: boolean = false,
+  ) {
     this.#connection = connection;
-    this.#session = new Session(connection.link, this, connection.bound.limitsWith(rsv), stack);
+    const { bound } = connection;
+    const limits = client ? bound.clientLimitsWith(rsv) : bound.limitsWith(rsv);
+    this.#session = new Session(connection.link, this, limits, stack);
     if (stack !== null) this.#flags |= EXTENDED;
+    if (client) this.#flags |= CLIENT;
     if (held) this.#flags |= HELD;
     if (held) this.#session.hold(true);
     this.#heard = connection.host.loop.now;
@@ -80,12 +93,12 @@ export class RoleWs implements Role, SessionHandler {
 
   // ── Beginning ────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The 101 is written: the session is open. Bytes that came behind the request follow through `onBytes`. */
+  /** The 101 is written, or read: the session is open. Bytes that came behind its head follow through `onBytes`. */
   establish(): void {
     this.#flags |= TOLD;
     this.#connection.bound.sessions.add(this.#connection);
     this.#connection.arm(this.#timeouts.ping);
-    this.#connection.call(ESTABLISHED, undefined, 0);
+    this.#connection.call(this.#is(CLIENT) ? CLIENT_ESTABLISHED : ESTABLISHED, undefined, 0);
     this.#connection.compactRequest();
   }
 
@@ -249,7 +262,8 @@ export class RoleWs implements Role, SessionHandler {
   }
 
   onWritable(): void {
-    if (!this.#is(ENDED)) this.#connection.call(SERVER_WRITEABLE, undefined, 0);
+    if (this.#is(ENDED)) return;
+    this.#connection.call(this.#is(CLIENT) ? CLIENT_WRITEABLE : SERVER_WRITEABLE, undefined, 0);
   }
 
   onClose(): void {
@@ -285,7 +299,7 @@ export class RoleWs implements Role, SessionHandler {
     if (this.#session.final) connection.messagesReceived++;
     const view = start === end ? NOTHING : viewOf(buffer, start, end);
     lend(view, buffer, start, room);
-    connection.call(RECEIVE, view, end - start);
+    connection.call(this.#is(CLIENT) ? CLIENT_RECEIVE : RECEIVE, view, end - start);
     takeBack();
     if (this.#is(EXTENDED) && connection.host.work.spent) {
       this.#flags |= RESTING;
@@ -294,7 +308,9 @@ export class RoleWs implements Role, SessionHandler {
   }
 
   onPong(buffer: Buffer, start: number, end: number): void {
-    if (!this.#is(DEAF)) this.#connection.call(RECEIVE_PONG, buffer.subarray(start, end), end - start);
+    if (this.#is(DEAF)) return;
+    const reason = this.#is(CLIENT) ? CLIENT_RECEIVE_PONG : RECEIVE_PONG;
+    this.#connection.call(reason, buffer.subarray(start, end), end - start);
   }
 
   onPeerClose(code: number, reason: string): boolean {
@@ -320,12 +336,14 @@ export class RoleWs implements Role, SessionHandler {
     this.#flags |= ENDED;
     const connection = this.#connection;
     connection.forget();
-    connection.link.end();
+    // The server closes first, so that TIME_WAIT is its own and not the client's (RFC 6455 section 7.1.1).
+    if (!wasClean || !this.#is(CLIENT)) connection.link.end();
     this.#armClose();
     this.#kept = null;
     if (this.#is(HELD | RESTING)) connection.link.resume();
     if (!this.#is(TOLD)) return;
-    connection.later(() => connection.ask(CLOSED, { code, reason, wasClean } satisfies CloseInfo, 0));
+    const told = this.#is(CLIENT) ? CLIENT_CLOSED : CLOSED;
+    connection.later(() => connection.ask(told, { code, reason, wasClean } satisfies CloseInfo, 0));
   }
 
   // ── Outcomes of callbacks ────────────────────────────────────────────────────────────────────────────────

@@ -119,8 +119,39 @@ export interface ConnectOptions {
   port?: number;
   /** Path of a Unix socket, instead of host and port. */
   path?: string;
+  /** Said in plain to whoever answers, before TLS begins and before the link is there. */
+  prelude?: Prelude;
+  /** The link is TLS. */
+  tls?: ConnectTls;
   /** Milliseconds from the call to the open link (name resolution and TLS included); `ETIMEDOUT` beyond. */
   timeout: number;
+}
+
+/** A question and an answer that come before everything else, as a proxy has them. */
+export interface Prelude {
+  /** What to send. */
+  readonly ask: Uint8Array;
+  /**
+   * Takes bytes that came: the offset behind the last one of the answer, or -1 while more is needed. Throws the
+   * error that ends the attempt.
+   */
+  hear(bytes: Buffer): number;
+}
+
+/** The client's side of TLS. Certificates and keys are PEM text, or the path of a file. */
+export interface ConnectTls {
+  /** Whom to trust, instead of the roots that Node knows. */
+  ca?: string | readonly string[];
+  /** Our own certificate and key, where the server asks for them. */
+  cert?: string;
+  key?: string;
+  passphrase?: string;
+  /** The name that the server is asked for (SNI), or the address, that its certificate has to hold. Default `host`. */
+  servername?: string;
+  /** False: any certificate is taken. */
+  rejectUnauthorized?: boolean;
+  /** The oldest version to speak, `"TLSv1.2"` or `"TLSv1.3"`. */
+  minVersion?: "TLSv1.2" | "TLSv1.3";
 }
 
 /** Gives the handler of a new link, or null to have it closed at once. Called within a turn. */

@@ -1,9 +1,9 @@
-import { createServer, connect as netConnect, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { createServer as createTlsServer } from "node:tls";
 import { codedError } from "../base/errors.ts";
-import type { Timed, TimerQueue } from "../base/timers.ts";
-import type { ConnectOptions, Listener, ListenOptions, OnLink } from "./loop.ts";
+import type { TimerQueue } from "../base/timers.ts";
+import type { Listener, ListenOptions, OnLink } from "./loop.ts";
 
 /** Milliseconds for a TLS handshake when the options name none. */
 const HANDSHAKE_TIMEOUT = 10_000;
@@ -104,88 +104,3 @@ function hasReusePort(version: string): boolean {
   const [major, minor] = version.split(".").map(Number);
   return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
 }
-
-/** An attempt to connect. It tells `onLink` or `onError`, whichever comes first, or nothing once it is given up. */
-export class Connector implements Timed {
-  deadline = 0;
-  timerSlot = -1;
-  readonly #host: ListenHost;
-  readonly #socket: Socket;
-  readonly #onLink: OnLink;
-  readonly #onError: (error: Error) => void;
-  readonly #onDone: (connector: Connector) => void;
-  #done = false;
-  #failure: Error | undefined;
-
-  constructor(
-    host: ListenHost,
-    options: ConnectOptions,
-    onLink: OnLink,
-    onError: (error: Error) => void,
-    onDone: (connector: Connector) => void,
-  ) {
-    this.#host = host;
-    this.#onLink = onLink;
-    this.#onError = onError;
-    this.#onDone = onDone;
-    this.#socket = open(options);
-    this.#socket.once("connect", this.#onConnect);
-    this.#socket.on("error", this.fail);
-    host.timers.set(this, host.touch() + options.timeout);
-  }
-
-  /** Ends the attempt: `onError` hears of it in a coming turn. */
-  readonly fail = (error: Error): void => {
-    if (this.#done || this.#failure !== undefined) return;
-    this.#failure = error;
-    this.#socket.destroy();
-    this.#host.soon(this);
-  };
-
-  /** Ends the attempt: nobody hears of it. */
-  readonly giveUp = (): void => {
-    if (!this.#settle()) return;
-    this.#socket.destroy();
-  };
-
-  readonly #onConnect = (): void => {
-    if (this.#done || this.#failure !== undefined) return;
-    // The attempt can be given up, or run out of time, until a turn tells of the link.
-    this.#host.welcome(this.#socket, (link) => {
-      if (!this.#settle()) return null;
-      return this.#onLink(link);
-    });
-  };
-
-  runSoon(): void {
-    if (this.#settle()) this.#onError(this.#failure!);
-  }
-
-  onDeadline(): void {
-    if (this.#done) return;
-    this.#failure ??= codedError("ETIMEDOUT", "the connection was not open in time");
-    this.#socket.destroy();
-    this.runSoon();
-  }
-
-  /** True for the first that asks: the outcome is its own. */
-  #settle(): boolean {
-    if (this.#done) return false;
-    this.#done = true;
-    this.#host.timers.clear(this);
-    this.#socket.off("error", this.fail);
-    this.#socket.on("error", ignore);
-    this.#onDone(this);
-    return true;
-  }
-}
-
-function open(options: ConnectOptions): Socket {
-  const shared = { allowHalfOpen: true, noDelay: true };
-  if (options.path !== undefined) return netConnect({ ...shared, path: options.path });
-  const { host = "localhost", port = 0 } = options;
-  return netConnect({ ...shared, host, port, autoSelectFamily: true });
-}
-
-/** What goes wrong with a socket that was given up is nobody's business. */
-function ignore(): void {}

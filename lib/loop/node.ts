@@ -8,8 +8,9 @@ import { zlibCodec } from "../base/zlib-codec.ts";
 import type { ConnectOptions, Listener, ListenOptions, Loop, OnLink, Task } from "./loop.ts";
 import { Alarm } from "./node-alarm.ts";
 import { Block } from "./node-block.ts";
+import { Connector } from "./node-connect.ts";
 import { type LinkHost, NodeLink } from "./node-link.ts";
-import { Connector, type ListenHost, NodeListener, type RawSockets, startServer } from "./node-listen.ts";
+import { type ListenHost, NodeListener, type RawSockets, startServer } from "./node-listen.ts";
 import { Notes } from "./node-notes.ts";
 
 /** How long a stream that was destroyed may take to say that it is closed. Some never do. */

@@ -113,12 +113,17 @@ function isOfferList(text: string): boolean {
   return parseExtensions(text) !== null;
 }
 
+/** @throws TypeError for a header that cannot be sent, or that is not the application's to set. */
+export function checkRequestHeader(name: string, value: OutgoingHeaders[string]): void {
+  if (RESERVED.test(name)) throw new TypeError(`Header ${name} is not the application's to set here`);
+  checkHeader(name, value);
+}
+
 function encodeOwn(headers: OutgoingHeaders): string {
   let text = "";
   for (const name of Object.keys(headers)) {
     const value = headers[name];
-    if (RESERVED.test(name)) throw new TypeError(`Header ${name} is not the application's to set here`);
-    checkHeader(name, value);
+    checkRequestHeader(name, value);
     for (const each of typeof value === "object" ? value : [value]) text += `${name}: ${each}\r\n`;
   }
   return text;

@@ -1,7 +1,15 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { resolveClient } from "../../lib/engine/client-options.ts";
 import { resolveOptions } from "../../lib/engine/options.ts";
-import { type ContextOptions, DEFAULTS, type Mount, type Protocol, type Timeouts } from "../../lib/index.ts";
+import {
+  type ClientConnectOptions,
+  type ContextOptions,
+  DEFAULTS,
+  type Mount,
+  type Protocol,
+  type Timeouts,
+} from "../../lib/index.ts";
 import { MountTable } from "../../lib/serve/mounts.ts";
 
 const text = readFileSync(new URL("../../docs/options.md", import.meta.url), "utf8");
@@ -67,6 +75,7 @@ const timeouts: Record<keyof Timeouts, true> = {
   ping: true,
   pong: true,
   drain: true,
+  connect: true,
 };
 const fields: Record<keyof Protocol, true> = {
   name: true,
@@ -95,6 +104,24 @@ const mountFields: Record<keyof Mount, true> = {
   dotfiles: true,
   insecureAllowEscapingLinks: true,
   mimeTypes: true,
+};
+
+const clientOptions: Record<keyof ClientConnectOptions, true> = {
+  url: true,
+  address: true,
+  port: true,
+  socketPath: true,
+  ssl: true,
+  path: true,
+  host: true,
+  origin: true,
+  protocol: true,
+  localProtocol: true,
+  headers: true,
+  user: true,
+  timeout: true,
+  proxy: true,
+  maxRedirects: true,
 };
 
 const sorted = (names: Iterable<string>) => [...names].sort();
@@ -164,6 +191,13 @@ describe("docs/options.md", () => {
       };
       expect(() => new MountTable([mount]), name).not.toThrow();
     }
+  });
+
+  test("names every option of clientConnect, and no other", () => {
+    const rows = rowsBelow("clientConnect");
+    expect(sorted(rows.keys())).toEqual(sorted(Object.keys(clientOptions)));
+    for (const name of rows.keys())
+      expect(() => resolveClient({ [name]: {} }), name).not.toThrow(/no such option/);
   });
 
   test("leaves no default of the library out", () => {

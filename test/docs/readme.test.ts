@@ -254,6 +254,17 @@ describe("the examples of the documents", () => {
     await echoes(`wss://127.0.0.1:${port}/`);
   });
 
+  test("client.mjs says hello to the echo, and ends; and says why where nobody listens", async () => {
+    const port = await start(exampleText("echo.mjs"), "echo.mjs");
+    const file = join(folder, "client.mjs");
+    const runWith = async (to: number) => {
+      writeFileSync(file, exampleText("client.mjs").replace(":9000/", `:${to}/`));
+      return run(process.execPath, [file], { cwd: folder, timeout: 10_000 });
+    };
+    expect((await runWith(port)).stdout).toBe("hello\n");
+    expect((await runWith(await freePort())).stderr).toMatch(/^ECONNREFUSED .* undefined\n/);
+  });
+
   test("by-hand.mjs serves from a loop of its own", async () => {
     const port = await start(exampleText("by-hand.mjs"), "by-hand.mjs");
     const counter = await Client.open(`ws://127.0.0.1:${port}/`, ["dumb-increment-protocol"]);

@@ -92,6 +92,8 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
 
   connect(options: ConnectOptions, onLink: OnLink, onError: (error: Error) => void): () => void {
     this.#refuseClosed();
+    if (options.tls !== undefined || options.prelude !== undefined)
+      return this.#useStreams().connect(options, onLink, onError);
     const connector = new Connector(this, options, onLink, onError);
     return () => connector.cancel();
   }

@@ -1,9 +1,11 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { codedError } from "../../base/errors.ts";
 import { describeError, type Logger } from "../../base/log.ts";
 import type { TimerQueue } from "../../base/timers.ts";
-import type { Listener, ListenOptions, OnLink, Task } from "../loop.ts";
+import type { ConnectOptions, Listener, ListenOptions, OnLink, Task } from "../loop.ts";
 import { Block } from "../node-block.ts";
+import { Connector } from "../node-connect.ts";
 import { NodeLink, type LinkHost as StreamLinkHost } from "../node-link.ts";
 import {
   NodeListener,
@@ -29,7 +31,7 @@ export interface StreamHost {
 }
 
 /**
- * The links that are streams of Node's and not descriptors of ours: what `adopt` takes over, and TLS.
+ * The links that are streams of Node's and not descriptors of ours: what `adopt` takes over, TLS, and what proxies lead to.
  *
  * The links themselves are those of the node loop. Here is only what makes them part of our turns: an event of a
  * stream is dispatched at once where the gate allows it, and noted for the coming turn otherwise.
@@ -40,6 +42,7 @@ export class Streams implements StreamLinkHost, StreamListenHost {
   readonly #host: StreamHost;
   readonly #links = new Set<NodeLink>();
   readonly #listeners = new Set<NodeListener>();
+  readonly #connectors = new Set<Connector>();
   readonly #rawSockets: RawSockets = new Set<Socket>();
   #arrivals: { link: NodeLink; onLink: OnLink }[] = [];
   #noted: NodeLink[] = [];
@@ -65,6 +68,12 @@ export class Streams implements StreamLinkHost, StreamListenHost {
     const listener = new NodeListener(server, (closed) => this.#listeners.delete(closed));
     this.#listeners.add(listener);
     return listener;
+  }
+
+  connect(options: ConnectOptions, onLink: OnLink, onError: (error: Error) => void): () => void {
+    const connector = new Connector(this, options, onLink, onError, (done) => this.#connectors.delete(done));
+    this.#connectors.add(connector);
+    return connector.giveUp;
   }
 
   adopt(stream: Duplex, head: Uint8Array | undefined, onLink: OnLink): void {
@@ -160,6 +169,8 @@ export class Streams implements StreamLinkHost, StreamListenHost {
   /** Closes everything. The links are gone when `size` is 0, some turns later. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const connector of [...this.#connectors])
+      connector.fail(codedError("ECANCELED", "the loop was closed"));
     for (const arrival of this.#arrivals) arrival.onLink = () => null;
     const closed = [...this.#listeners].map((listener) => listener.close());
     for (const link of this.#links) link.destroy();
