@@ -14,6 +14,18 @@ export const quietLogger: Logger = {
   debug: () => {},
 };
 
+/** The same logger, which may throw as it likes: a line that cannot be written ends no server. */
+export function guarded(logger: Logger): Logger {
+  const level = (name: keyof Logger) => (message: string) => {
+    try {
+      logger[name](message);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
+  return { error: level("error"), warn: level("warn"), info: level("info"), debug: level("debug") };
+}
+
 /** One line for anything that was thrown, with the stack where there is one. */
 export function describeError(thrown: unknown): string {
   try {

@@ -1,5 +1,5 @@
 import type { CallbackResult, Protocol } from "../api/protocol.ts";
-import { reasonName } from "../api/reasons.ts";
+import { CallbackReason, reasonName } from "../api/reasons.ts";
 import type { Wsi } from "../api/wsi.ts";
 import { describeError, type Logger } from "../base/log.ts";
 
@@ -23,6 +23,16 @@ export interface Settled {
   threw?(error: unknown): boolean;
 }
 
+let calls = 0;
+
+/**
+ * How many callbacks have run that may have changed the world: who remembers what it was like does so for as long as
+ * this stays the same.
+ */
+export function callsMade(): number {
+  return calls;
+}
+
 /** The arguments of a callback are tied together in its type; here, where all reasons pass, they are not. */
 type LooseCallback = (wsi: Wsi, reason: number, user: unknown, input: unknown, len: number) => CallbackResult;
 
@@ -42,6 +52,8 @@ export function dispatch(
   logger: Logger,
 ): Outcome {
   let result: CallbackResult;
+  // It speaks of a reply that is decided; what else it does shows a turn later.
+  if (reason !== CallbackReason.ADD_HEADERS) calls++;
   try {
     result = (protocol as unknown as { callback: LooseCallback }).callback(wsi, reason, user, input, len);
   } catch (error) {

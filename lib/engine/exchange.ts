@@ -6,7 +6,7 @@ import type { RequestHead } from "../http/request-head.ts";
 import { encodePath } from "../serve/path.ts";
 import { openNamed } from "../serve/source.ts";
 import type { Connection } from "./connection.ts";
-import { makeUser, NO_USER, type Outcome, THREW } from "./dispatch.ts";
+import { callsMade, makeUser, NO_USER, type Outcome, THREW } from "./dispatch.ts";
 import type { ExchangeOwner } from "./exchange-owner.ts";
 import { FilePump, type PumpOwner } from "./file-pump.ts";
 import { Reply, writeLatin1 } from "./reply.ts";
@@ -52,6 +52,8 @@ export class Exchange implements BodyOwner, CallsOwner, PumpOwner, Serving {
   #wantsWritable = false;
   /** Bytes that were still to go when the timer for a slow reader was armed. */
   #unsentThen = 0;
+  /** The time for the rest of a body that is dropped runs. */
+  #dropTimed = false;
 
   constructor(connection: Connection, head: RequestHead, owner: ExchangeOwner) {
     const { host } = connection;
@@ -69,7 +71,7 @@ export class Exchange implements BodyOwner, CallsOwner, PumpOwner, Serving {
     const fault = this.head.expect === "unknown" ? EXPECTATION : this.#body?.fault;
     if (fault !== undefined) return this.#owner.refuse(fault);
     const { mounts, loop } = this.connection.host;
-    const answer = answerMounted(mounts, this.head, loop.turn);
+    const answer = answerMounted(mounts, this.head, loop.turn + callsMade());
     if (answer === null) this.#callProtocol(this.head.path);
     else if (answer.kind === "pending") this.#await(answer.answer);
     else this.#take(answer);
@@ -248,6 +250,11 @@ export class Exchange implements BodyOwner, CallsOwner, PumpOwner, Serving {
     return !this.#reply.begun;
   }
 
+  /** True when the reply is whole, and handed over. */
+  get answered(): boolean {
+    return this.#reply.done && this.#pump?.over !== false;
+  }
+
   onWritable(): void {
     if (this.over) return;
     if (this.#pump?.over === false) {
@@ -353,8 +360,10 @@ export class Exchange implements BodyOwner, CallsOwner, PumpOwner, Serving {
 
   /** Arms the timer for what is being waited for. */
   #wait(): void {
-    if (this.over) return;
+    if (this.over || this.#dropTimed) return;
     const { body, reply } = this.connection.host.settings.timeouts;
+    // What is only dropped has one time limit in all: nobody waits for it.
+    this.#dropTimed = this.#reply.done && this.takesBody;
     this.#unsentThen = this.#unsent;
     const oursToAct = !this.awaitsBody || this.#body!.waiting;
     this.connection.arm(!this.#reply.begun && oursToAct ? reply : body);
@@ -362,7 +371,7 @@ export class Exchange implements BodyOwner, CallsOwner, PumpOwner, Serving {
 
   /** Bytes that the peer has still to take, those of a file that are not read yet among them. */
   get #unsent(): number {
-    return this.connection.link.queued + (this.#pump?.remaining ?? 0);
+    return this.connection.link.backlog + (this.#pump?.remaining ?? 0);
   }
 
   onDeadline(): void {

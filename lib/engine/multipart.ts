@@ -77,6 +77,7 @@ async function parserFor(
       isPartAFile: (_name, _type, filename) => filename !== undefined,
       limits: {
         fileSize: limits.maxFileSize,
+        parts: limits.maxFiles + limits.maxFields,
         files: limits.maxFiles,
         fields: limits.maxFields,
         fieldSize: limits.maxFieldSize,
@@ -111,6 +112,7 @@ class Form {
     parser.on("file", (name, file, filename, _, contentType) => {
       this.#add({ kind: "file", name, filename, contentType, stream: this.#track(file) });
     });
+    parser.on("partsLimit", () => this.#fail(tooMuch("ERR_TOO_MANY_PARTS", "there are too many parts")));
     parser.on("filesLimit", () => this.#fail(tooMuch("ERR_TOO_MANY_PARTS", "there are too many files")));
     parser.on("fieldsLimit", () => this.#fail(tooMuch("ERR_TOO_MANY_PARTS", "there are too many fields")));
     parser.on("error", (error) => this.#fail(malformed(error)));

@@ -10,7 +10,7 @@ import {
 } from "../api/options.ts";
 import type { Protocol } from "../api/protocol.ts";
 import { AddressSet, isAddressSpec } from "../base/address-set.ts";
-import { type Logger, quietLogger } from "../base/log.ts";
+import { guarded, type Logger, quietLogger } from "../base/log.ts";
 import type { HttpLimits } from "../http/limits.ts";
 import { DefaultHeaders } from "../http/outgoing.ts";
 import { isToken } from "../http/tokens.ts";
@@ -130,7 +130,7 @@ function settingsFrom(options: ContextOptions): Settings {
     gid: options.gid,
     uid: options.uid,
     user: options.user,
-    logger: options.logger ?? quietLogger,
+    logger: options.logger === undefined ? quietLogger : guarded(options.logger),
     backlog: all.backlog,
     reusePort: all.reusePort,
     maxConnections: all.maxConnections,

@@ -1,6 +1,7 @@
 import { Writable } from "node:stream";
 import { WriteProtocol } from "../api/reasons.ts";
 import type { OutgoingHeaders } from "../api/wsi.ts";
+import { checkHeaders } from "../http/outgoing.ts";
 import { statusHasBody } from "../http/response.ts";
 import { abortError, type ReplySource, type Serving } from "./serving.ts";
 
@@ -19,9 +20,14 @@ export class ReplyStream extends Writable implements ReplySource {
   /** A write that waits until the peer has taken what is queued. */
   #waiting: Done | null = null;
 
-  /** @throws Error ERR_REPLIED when the request has a reply. */
+  /** @throws Error ERR_REPLIED when the request has a reply; RangeError and TypeError for what cannot be sent as its head. */
   constructor(serving: Serving, status: number, headers: OutgoingHeaders | undefined) {
     super({ highWaterMark: 65_536 });
+    // The head goes out later, when nobody could be told.
+    if (!Number.isInteger(status) || status < 200 || status > 599) {
+      throw new RangeError(`a reply takes a status of 200 to 599, not ${status}`);
+    }
+    checkHeaders(headers ?? {});
     this.#serving = serving;
     this.#status = status;
     this.#headers = headers;

@@ -243,10 +243,10 @@ export class Reply {
     const openEnded = length === undefined && !bodiless;
     if (fields.closes || (openEnded && httpMinor === 0)) this.keepAlive = false;
     const chunked = openEnded && httpMinor > 0;
-    const connection = this.keepAlive ? (httpMinor === 0 ? "keep-alive" : undefined) : "close";
+    const connection = this.keepAlive ? (httpMinor === 0 ? "keep-alive" : undefined) : ending(status);
     const date = dateText(Date.now());
     // The length in a 304 is that of the reply it stands for, which only the application knows.
-    const contentLength = status === 304 ? undefined : length;
+    const contentLength = status === 304 ? undefined : status === 205 ? 0 : length;
     const text = encodeHead({ status, date, connection, contentLength, chunked }, fields);
     this.#status = status;
     this.#toCome = length ?? 0;
@@ -262,6 +262,11 @@ export class Reply {
     accessLog.add(this.#connection.remoteAddress, this.#request, this.#status, this.#bytes, this.#since);
     this.#status = 0;
   }
+}
+
+/** A reply that names what to upgrade to says so in Connection too (RFC 9110 section 7.8). */
+function ending(status: number): string {
+  return status === 426 ? "close, Upgrade" : "close";
 }
 
 /** The headers of a reply with those that the protocol adds in ADD_HEADERS; null when it refuses there. */

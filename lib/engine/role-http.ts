@@ -191,6 +191,8 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
 
   /** @param head - The request; null where none could be read. */
   refuse(fault: HttpFault, head = this.#exchange === null ? null : this.#connection.request): void {
+    // A reply that is whole is the peer's, whatever the rest of its request turns out to be; half of one is worth nothing.
+    if (this.#exchange?.answered === true) return this.end();
     if (this.#exchange?.unanswered === false) return this.#connection.link.destroy();
     const { host, link, remoteAddress } = this.#connection;
     const page = errorPage(host, fault.status, head);

@@ -114,6 +114,7 @@ export class OutgoingFields {
   lengthLine = "";
   connectionLine = "";
   dateLine = "";
+  #typeLine = "";
   readonly #defaults: DefaultHeaders | null;
   #replaced: string[] | null = null;
 
@@ -153,7 +154,10 @@ export class OutgoingFields {
 
   #addSpecial(kind: number, value: string | number, line: string): void {
     if (kind === TYPE) {
+      // Of two the later one counts: a body has one type.
+      if (this.typed) this.text = this.text.replace(this.#typeLine, "");
       this.typed = true;
+      this.#typeLine = line;
       this.text += line;
     } else if (kind === LENGTH) {
       this.contentLength = lengthOf(value);

@@ -62,9 +62,9 @@ export function statusText(status: number): string {
   return REASONS[status] ?? "";
 }
 
-/** True unless a reply with this status ends with its head (RFC 9112 section 6.3). */
+/** True unless a reply with this status ends with its head (RFC 9112 section 6.3; of 205, RFC 9110 section 15.3.6). */
 export function statusHasBody(status: number): boolean {
-  return status >= 200 && status !== 204 && status !== 304;
+  return status >= 200 && status !== 204 && status !== 205 && status !== 304;
 }
 
 /** What a head is made of. */
@@ -152,7 +152,9 @@ export function encodeFault(
   defaults: DefaultHeaders | null = null,
 ): string {
   const fields = new OutgoingFields(defaults);
-  if (fault.headers !== undefined) fields.add(fault.headers);
+  // The page has a type of its own.
+  for (const [name, value] of Object.entries(fault.headers ?? {}))
+    if (name.toLowerCase() !== "content-type") fields.add({ [name]: value });
   fields.add({ "Content-Type": contentType });
   return encodeHead({ status: fault.status, date, connection: "close", contentLength }, fields);
 }

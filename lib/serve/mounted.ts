@@ -48,11 +48,11 @@ const YEAR = "max-age=31536000, immutable";
  *
  * A small file that was served before comes from memory, as long as all that decided about it is as it was: a call to the
  * system for the file, for each folder above it within the mount, and for each variant that was looked for. It is made
- * once in a turn of the loop: requests that are served in one turn were there together, before it began.
+ * once in a turn of the loop in which no callback ran: requests that are served then were there together, before it began.
  *
  * @param path - A result of `resolvePath` that lies in `mount`.
  * @param codings - What the client takes; without effect on a mount that is not `precompressed`.
- * @param turn - The number of the turn that runs; without one the system is asked each time.
+ * @param turn - A number that is another one in each turn, and behind each callback; without one the system is asked each time.
  */
 export function openMounted(
   mount: FileMount,

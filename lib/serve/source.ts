@@ -120,17 +120,19 @@ function realPath(handle: number, file: string): string | null {
   return named.ino === opened.ino && named.dev === opened.dev ? path : null;
 }
 
-/** The real paths of origins. One may come to lie elsewhere, as a link to the newest release does: see `isContained`. */
-const realOrigins = new Map<string, string>();
+/** The real paths of origins, and which folders they were. One may come to lie elsewhere, as a link to the newest release does. */
+const realOrigins = new Map<string, { path: string; dev: number; ino: number }>();
 
-/** True when the real path lies in the folder. A path that seems to be outside has the folder looked up anew. */
+/** True when the real path lies in the folder that the origin is now. */
 function isContained(path: string | null, origin: string): boolean {
   if (path === null) return false;
-  const known = realOrigins.get(origin);
-  if (known !== undefined && liesIn(path, known)) return true;
-  const now = realpathSync.native(origin);
-  realOrigins.set(origin, now);
-  return liesIn(path, now);
+  const { dev, ino } = statSync(origin);
+  let known = realOrigins.get(origin);
+  if (known === undefined || known.dev !== dev || known.ino !== ino || !liesIn(path, known.path)) {
+    known = { path: realpathSync.native(origin), dev, ino };
+    realOrigins.set(origin, known);
+  }
+  return liesIn(path, known.path);
 }
 
 function liesIn(path: string, folder: string): boolean {

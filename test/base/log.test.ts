@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { describeError, quietLogger } from "../../lib/base/log.ts";
+import { describeError, guarded, quietLogger } from "../../lib/base/log.ts";
 
 describe("the default logger", () => {
   afterEach(() => void vi.restoreAllMocks());
@@ -40,4 +40,23 @@ describe("the description of what was thrown", () => {
     [null, "null"],
     [Symbol("s"), "Symbol(s)"],
   ])("of %s is %s", (thrown, text) => expect(describeError(thrown)).toBe(text));
+});
+
+describe("a guarded logger", () => {
+  it("passes lines on to the logger's own method, and throws for nothing", () => {
+    const lines: string[] = [];
+    const fail = () => {
+      throw new Error("the disk is full");
+    };
+    const own = {
+      lines,
+      error(this: { lines: string[] }, message: string) {
+        this.lines.push(message);
+      },
+    };
+    const logger = guarded({ ...own, warn: fail, info: fail, debug: fail });
+    logger.error("one");
+    for (const level of ["warn", "info", "debug"] as const) expect(() => logger[level]("two")).not.toThrow();
+    expect(lines).toEqual(["one"]);
+  });
 });
