@@ -80,7 +80,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | "help" {
   };
 }
 
-function sslOption(values: { ssl: boolean; cert?: string; key?: string }): ServerOptions["ssl"] {
+export function sslOption(values: { ssl: boolean; cert?: string; key?: string }): ServerOptions["ssl"] {
   const { ssl, cert, key } = values;
   if (!ssl && (cert !== undefined || key !== undefined))
     throw new UsageError("--cert and --key go with --ssl");
@@ -89,7 +89,8 @@ function sslOption(values: { ssl: boolean; cert?: string; key?: string }): Serve
   return { cert, key };
 }
 
-function eventLoop(name: string): ServerOptions["eventLoop"] {
+/** A name of an event loop, or a UsageError. */
+export function eventLoop(name: string): ServerOptions["eventLoop"] {
   const found = EVENT_LOOPS.find((loop) => loop === name);
   if (found === undefined)
     throw new UsageError(`--event-loop takes ${EVENT_LOOPS.join(", ")}, not '${name}'`);
@@ -104,7 +105,7 @@ function folder(path: string): string {
 }
 
 /** The address of a network interface, IPv4 first; anything that names none is taken for an address itself. */
-function addressOf(name: string): string {
+export function addressOf(name: string): string {
   const addresses = networkInterfaces()[name] ?? [];
   return (addresses.find(({ family }) => family === "IPv4") ?? addresses[0])?.address ?? name;
 }

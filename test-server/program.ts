@@ -3,9 +3,10 @@ import { fileURLToPath } from "node:url";
 
 /** Where a program writes to, and how it learns that it should end. */
 export interface Terminal {
-  out(text: string): void;
+  /** @param end - A line ends with it, unless it is to go on. Default `"\n"`. */
+  out(text: string, end?: string): void;
   error(text: string): void;
-  /** Aborted on ^C and SIGTERM. */
+  /** Aborted on ^C and SIGTERM, and when nobody reads any more what is written (`| head`). */
   signal: AbortSignal;
 }
 
@@ -51,12 +52,21 @@ export function runIfMain(moduleUrl: string, program: Program): void {
   });
 }
 
-/** The process's own terminal. A second ^C ends the process at once, as the first one took the handler away. */
+/**
+ * The process's own terminal. A second ^C ends the process at once, as the first one took the handler away. Where nobody
+ * reads any more (`| head`), it ends quietly, as on ^C.
+ */
 function processTerminal(): Terminal {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => controller.abort());
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      controller.abort();
+    });
+  }
   return {
-    out: (text) => void process.stdout.write(`${text}\n`),
+    out: (text, end = "\n") => void process.stdout.write(text + end),
     error: (text) => void process.stderr.write(`${text}\n`),
     signal: controller.signal,
   };

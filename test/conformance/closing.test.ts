@@ -318,7 +318,7 @@ describeEcho("closing", (kind) => {
   });
 
   it.each(["server", "peer"])("by the %s cuts nothing short for a peer that reads slowly", async (side) => {
-    const server = await startEcho(kind, { timeouts: { close: 300 } });
+    const server = await startEcho(kind, { timeouts: { close: 500 } });
     const { peer, wsi } = await server.pair();
     // 64 KiB at a time, so that all of it takes longer than `close`, and none of it nearly as long.
     peer.socket.on("data", () => {

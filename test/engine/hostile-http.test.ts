@@ -49,7 +49,7 @@ describeLoops("a reply that is whole", (loop) => {
   it("is read to its end by a steady reader, however slow", async () => {
     const body = Buffer.alloc(24 * MEBIBYTE, "x");
     const server = await start({
-      timeouts: { body: 250 },
+      timeouts: { body: 500 },
       maxBufferedBytes: 64 * MEBIBYTE,
       on: { HTTP: (wsi) => wsi.httpReply(200, {}, body) },
     });
@@ -58,7 +58,7 @@ describeLoops("a reply that is whole", (loop) => {
     await peer.head();
     for (let got = 0; got < body.length; got += 256 * 1024) {
       await peer.bytes(256 * 1024);
-      await delay(8);
+      await delay(15);
     }
   });
 
