@@ -76,14 +76,13 @@ export function resolveClient(options: ClientConnectOptions): ClientAsk {
  */
 export function redirectedClient(ask: ClientAsk, location: string): ClientAsk | undefined {
   const { target } = ask;
-  let url: URL;
+  let next: ClientTarget;
   try {
     const here = new URL(`${target.secure ? "wss" : "ws"}://${target.host}${target.path}`);
-    url = parseSocketUrl(new URL(location, here));
+    next = targetOfUrl(parseSocketUrl(new URL(location, here)), {});
   } catch {
     return undefined;
   }
-  const next = targetOfUrl(url, {});
   if (next.host === target.host && next.secure === target.secure)
     return { ...ask, target: { ...target, path: next.path } };
   const { servername: _, cert: _cert, key: _key, passphrase: _passphrase, ...tls } = ask.tls;
@@ -141,9 +140,14 @@ function parseSocketUrl(source: string | URL): URL {
 
 /** Basic credentials (RFC 7617), unless headers say otherwise. */
 function credentials(url: URL | undefined, headers: OutgoingHeaders = {}): OutgoingHeaders {
-  if (url === undefined || url.username === "") return {};
+  if (url === undefined || !hasCredentials(url)) return {};
   if (Object.keys(headers).some((name) => name.toLowerCase() === "authorization")) return {};
   return { Authorization: basic(url) };
+}
+
+/** True where a URL names somebody; a password alone does too. */
+export function hasCredentials({ username, password }: URL): boolean {
+  return username !== "" || password !== "";
 }
 
 /** The value of Authorization for the name and password of a URL. */
@@ -178,8 +182,17 @@ function urlOfSocket(value: unknown, name: string): void {
 
 function proxyOrFalse(value: unknown, name: string): void {
   if (value === false) return;
-  if (typeof value !== "string" || !URL.canParse(value) || new URL(value).protocol !== "http:") {
-    throw wrong(name, 'false, or a URL such as "http://10.0.0.1:3128"', value);
+  const usable = typeof value === "string" && URL.canParse(value) && isProxy(new URL(value));
+  if (!usable) throw wrong(name, 'false, or a URL such as "http://10.0.0.1:3128"', value);
+}
+
+function isProxy(url: URL): boolean {
+  try {
+    basic(url);
+    return url.protocol === "http:" && url.port !== "0";
+  } catch {
+    // Percent signs that mean nothing.
+    return false;
   }
 }
 

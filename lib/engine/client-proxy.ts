@@ -5,7 +5,7 @@ import type { HttpLimits } from "../http/limits.ts";
 import { ResponseReader } from "../http/response-reader.ts";
 import type { Prelude } from "../loop/loop.ts";
 import { refusal } from "./client-error.ts";
-import { basic, type ClientTarget } from "./client-options.ts";
+import { basic, type ClientTarget, hasCredentials } from "./client-options.ts";
 
 const loopback = new AddressSet(["loopback"]);
 
@@ -59,7 +59,7 @@ export class Tunnel implements Prelude {
   constructor(proxy: URL, { address, port }: ClientTarget, limits: HttpLimits) {
     const authority = `${address.includes(":") ? `[${address}]` : address}:${port}`;
     let text = `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n`;
-    if (proxy.username !== "") text += `Proxy-Authorization: ${basic(proxy)}\r\n`;
+    if (hasCredentials(proxy)) text += `Proxy-Authorization: ${basic(proxy)}\r\n`;
     this.ask = Buffer.from(`${text}\r\n`, "latin1");
     this.#reader = new ResponseReader(limits);
   }

@@ -353,9 +353,14 @@ function nameIn(host: string): string {
   return host.replace(/:\d*$/, "").replace(/^\[|\]$/g, "");
 }
 
+/** Of a header that both have, both values are sent; of credentials, which are one, those that were added last. */
 function joined(own: ClientAsk["headers"], added: Record<string, string[]>): ClientAsk["headers"] {
-  const all: Record<string, readonly string[]> = Object.create(null);
-  for (const [name, value] of [...Object.entries(own), ...Object.entries(added)])
-    all[name] = [...(all[name] ?? []), ...[value].flat().map(String)];
-  return all;
+  const all = new Map<string, { name: string; values: readonly string[] }>();
+  for (const [name, value] of [...Object.entries(own), ...Object.entries(added)]) {
+    const key = name.toLowerCase();
+    const before = key === "authorization" ? undefined : all.get(key);
+    const values = [value].flat().map(String);
+    all.set(key, { name: before?.name ?? name, values: [...(before?.values ?? []), ...values] });
+  }
+  return Object.fromEntries(Array.from(all.values(), ({ name, values }) => [name, values]));
 }

@@ -132,11 +132,15 @@ export class Connector implements Timed {
   }
 }
 
+/** Node gives an address up before it tries the next: time for one that is far away, or for a lost packet to be sent again. */
+const ATTEMPT_MS = 2000;
+
 function openSocket(options: ConnectOptions): Socket {
   const shared = { allowHalfOpen: true, noDelay: true };
   if (options.path !== undefined) return netConnect({ ...shared, path: options.path });
   const { host = "localhost", port = 0 } = options;
-  return netConnect({ ...shared, host, port, autoSelectFamily: true });
+  const autoSelectFamilyAttemptTimeout = ATTEMPT_MS;
+  return netConnect({ ...shared, host, port, autoSelectFamily: true, autoSelectFamilyAttemptTimeout });
 }
 
 /** Asks, and goes on when the answer is there. What came behind it is for whoever comes next. */

@@ -61,6 +61,10 @@ test("ssl 2 takes any certificate, 1 only one that is verified", () => {
   expect(resolveClient({ address: "a", ssl }).tls).toEqual(ssl);
 });
 
+it("takes a password without a name for credentials", () => {
+  expect(resolveClient({ url: "ws://:token@a/" }).headers).toEqual({ Authorization: "Basic OnRva2Vu" });
+});
+
 describe("a wrong option throws a TypeError that names it", () => {
   it.each<[string, object]>([
     ["address", {}],
@@ -105,6 +109,8 @@ describe("a wrong option throws a TypeError that names it", () => {
     ["timeout", { address: "a", timeout: 0 }],
     ["proxy", { address: "a", proxy: "socks://a" }],
     ["proxy", { address: "a", proxy: true }],
+    ["proxy", { address: "a", proxy: "http://a%zz:b@h" }],
+    ["proxy", { address: "a", proxy: "http://h:0" }],
     ["maxRedirects", { address: "a", maxRedirects: -1 }],
     ["adress", { adress: "a" }],
     ["constructor", { constructor: "a" }],
@@ -148,7 +154,10 @@ describe("a redirect (row 50)", () => {
     expect([next.headers, next.target.secure, next.target.port]).toEqual([headers, true, 443]);
   });
 
-  it.each(["ftp://a/", "http://[", "ws://a/#x", "data:,x"])("to %s leads nowhere", (location) => {
-    expect(redirectedClient(ask, location)).toBeUndefined();
-  });
+  it.each(["ftp://a/", "http://[", "ws://a/#x", "data:,x", "ws://127.0.0.1:0/"])(
+    "to %s leads nowhere",
+    (location) => {
+      expect(redirectedClient(ask, location)).toBeUndefined();
+    },
+  );
 });
