@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -191,6 +191,31 @@ describeLoops("programs of others", (loop) => {
       });
       expect(await curl(...args.flat(), "--data-binary", `@${file}`, url(server))).toBe("thanks");
       expect(server.all("HTTP_BODY").reduce((sum, note) => sum + note.len, 0)).toBe(300_000);
+    });
+
+    it("uploads a form with a file, which is read as it comes", async () => {
+      const data = randomBytes(900_000);
+      const file = join(temporaryFolder(), "data.bin");
+      writeFileSync(file, data);
+      const server = await start({
+        on: {
+          async HTTP(wsi) {
+            const lines: string[] = [];
+            for await (const part of wsi.readMultipart()) {
+              if (part.kind === "field") lines.push(`${part.name}=${part.value}`);
+              else {
+                const hash = createHash("sha256");
+                for await (const piece of part.stream) hash.update(piece as Buffer);
+                lines.push(`${part.name}: ${part.filename} ${hash.digest("hex")}`);
+              }
+            }
+            wsi.httpReply(200, {}, lines.join("\n"));
+          },
+        },
+      });
+      const sum = createHash("sha256").update(data).digest("hex");
+      const answer = await curl("-F", "title=a & b", "-F", `file=@${file}`, url(server));
+      expect(answer).toBe(`title=a & b\nfile: data.bin ${sum}`);
     });
 
     it("gets files and the head alone", async () => {
