@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { isMainThread } from "node:worker_threads";
 import type { Context, ContextOptions } from "./api.ts";
 import { codedError } from "./base/errors.ts";
@@ -8,6 +7,7 @@ import { loadPlugins } from "./engine/plugins.ts";
 import { createEpollLoop } from "./loop/epoll/epoll.ts";
 import type { ListenOptions, Loop } from "./loop/loop.ts";
 import { createNodeLoop } from "./loop/node.ts";
+import { readPem } from "./loop/pem.ts";
 
 /**
  * Makes a context: binds and listens, loads plugins, gives every protocol its PROTOCOL_INIT. Nothing is served before
@@ -69,22 +69,9 @@ async function listenOptions(settings: Settings): Promise<ListenOptions | null> 
   if (path !== undefined) options.path = path;
   else options.port = Math.max(port, 0);
   if (host !== undefined) options.host = host;
-  if (ssl !== undefined) options.tls = { cert: await pem(ssl.cert, "cert"), key: await pem(ssl.key, "key") };
+  if (ssl !== undefined)
+    options.tls = { cert: await readPem(ssl.cert, "cert"), key: await readPem(ssl.key, "key") };
   return options;
-}
-
-/** PEM text as it stands, or from the file that is named. */
-async function pem(source: string, field: string): Promise<string> {
-  if (source.includes("-----BEGIN ")) return source;
-  try {
-    return await readFile(source, "utf8");
-  } catch (error) {
-    throw codedError(
-      "ERR_SSL_FILE",
-      `ssl.${field}: cannot read "${source}": ${(error as Error).message}`,
-      error,
-    );
-  }
 }
 
 /** Group first: afterwards the right to change it is gone. */

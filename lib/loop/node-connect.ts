@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { isIP, connect as netConnect, type Socket } from "node:net";
 import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
 import { codedError, errorCode } from "../base/errors.ts";
 import type { Timed } from "../base/timers.ts";
 import type { ConnectOptions, ConnectTls, OnLink, Prelude } from "./loop.ts";
 import type { ListenHost } from "./node-listen.ts";
+import { readPem } from "./pem.ts";
 
 /**
  * An attempt to connect. It tells `onLink` or `onError`, whichever comes first, or nothing once it is given up.
@@ -184,19 +184,6 @@ async function readPems(tls: ConnectTls): Promise<ConnectTls> {
   if (tls.cert !== undefined) read.cert = await readPem(tls.cert, "cert");
   if (tls.key !== undefined) read.key = await readPem(tls.key, "key");
   return read;
-}
-
-async function readPem(source: string, field: string): Promise<string> {
-  if (source.includes("-----BEGIN ")) return source;
-  try {
-    return await readFile(source, "utf8");
-  } catch (error) {
-    throw codedError(
-      "ERR_SSL_FILE",
-      `ssl.${field}: cannot read "${source}": ${(error as Error).message}`,
-      error,
-    );
-  }
 }
 
 /** Where all addresses of a name have failed, Node's error has no text of its own. */
