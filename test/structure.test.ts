@@ -184,6 +184,8 @@ const UNTESTED: Record<string, string> = {
   "lib/base/outlet.ts": "a contract; test/support/outlet.ts is the strictest one that keeps it",
   "lib/ws/extension.ts": "types and three bits",
   "lib/engine/exchange-owner.ts": "types only",
+  "lib/engine/http-only.ts": "the protocol of a context without one, run by test/engine/files-mounts.test.ts",
+  "lib/engine/request-bytes.ts": "what adoptSocket is given, run by test/engine/context.test.ts",
   "lib/engine/role.ts": "types only",
   "lib/http/limits.ts":
     "types and two numbers, which test/http/head-reader.test.ts and body.test.ts go to the brink of",

@@ -17,9 +17,10 @@ import { ClientConnection } from "./client-connection.ts";
 import { Connection } from "./connection.ts";
 import { ContextWsi } from "./context-wsi.ts";
 import { dispatch, GO_ON, type Outcome, PENDING, REFUSED, THREW } from "./dispatch.ts";
-import { errorPage } from "./error-page.ts";
+import { httpOnly } from "./http-only.ts";
 import type { Settings } from "./options.ts";
 import { type BoundProtocol, ProtocolTable } from "./protocols.ts";
+import { requestBytes } from "./request-bytes.ts";
 import type { Host } from "./role.ts";
 import { openClient } from "./role-client.ts";
 import { RoleHttp } from "./role-http.ts";
@@ -28,21 +29,6 @@ import { WorkBudget } from "./work-budget.ts";
 
 const { BROADCAST, EVENT_WAIT_CANCELLED, FILTER_NETWORK_CONNECTION, PROTOCOL_DESTROY, PROTOCOL_INIT, USER } =
   CallbackReason;
-
-/** What stands in for a table without a protocol: mounts alone make a server too. */
-function httpOnly(host: Host): Protocol {
-  const notFound = (wsi: Wsi) => {
-    const { contentType, body } = errorPage(host, 404, (wsi as Connection).request);
-    wsi.httpReply(404, { "content-type": contentType }, body);
-  };
-  return {
-    name: "http-only",
-    callback(wsi, reason) {
-      if (reason === CallbackReason.HTTP) notFound(wsi);
-      return reason === CallbackReason.FILTER_PROTOCOL_CONNECTION ? 1 : 0;
-    },
-  };
-}
 
 const newHttp = (connection: Connection) => new RoleHttp(connection);
 const newProxied = (connection: Connection) => new RoleProxied(connection);
@@ -377,12 +363,4 @@ function checkTimeout(timeoutMs: number): void {
   if (!Number.isInteger(timeoutMs) || timeoutMs < -1) {
     throw new TypeError(`a service timeout is -1, 0 or a number of milliseconds, not ${String(timeoutMs)}`);
   }
-}
-
-/** A request that node:http has read, as the bytes it was. */
-function requestBytes(request: IncomingMessage): Buffer {
-  const { method, url, httpVersion, rawHeaders } = request;
-  let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
-  for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
-  return Buffer.from(`${text}\r\n`, "latin1");
 }

@@ -55,6 +55,10 @@ export interface Link extends Outlet {
   readonly remotePort: number;
   /** True when the bytes travel encrypted (TLS). */
   readonly secure: boolean;
+  /** The certificate that the peer showed, in DER; undefined without one. */
+  readonly peerCertificate?: Uint8Array | undefined;
+  /** True when it was asked for and OpenSSL believes it. */
+  readonly peerAuthorized?: boolean;
   /** The descriptor's number, -1 where the loop does not know one or the link is gone. */
   readonly fd: number;
   /**
@@ -107,10 +111,37 @@ export interface ListenOptions {
   backlog?: number;
   /** SO_REUSEPORT: several processes listen on one port, and the kernel spreads the connections. */
   reusePort?: boolean;
-  /** Certificate chain and key as PEM text; the links are TLS then. */
-  tls?: { cert: string; key: string };
+  /** The links are TLS. */
+  tls?: ServerTls;
   /** Milliseconds that a TLS handshake may take before the connection is dropped. */
   handshakeTimeout?: number;
+}
+
+/** A certificate chain and its key, as PEM text. `checkIdentity` has found that they fit. */
+export interface Identity {
+  readonly cert: string;
+  readonly key: string;
+  readonly passphrase?: string;
+}
+
+/** The server's side of TLS. */
+export interface ServerTls extends Identity {
+  /** Certificates for single names, `"example.com"` or `"*.example.com"` (one label), in lower case; `cert` is for all others. */
+  readonly sni?: Readonly<Record<string, Identity>>;
+  /** Whose client certificates to believe, PEM text. */
+  readonly ca?: readonly string[];
+  /** Ask the client for a certificate. */
+  readonly requestCert?: boolean;
+  /** Drop a client whose certificate is missing or not believed. Only with `requestCert`. */
+  readonly rejectUnauthorized?: boolean;
+  /** The oldest version to speak. Default TLS 1.2. */
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3";
+  /** OpenSSL's list of cipher suites, those of TLS 1.3 among them, as Node takes it. */
+  readonly ciphers?: string;
+  /** 48 random bytes that seal session tickets, for processes that resume each other's sessions. Default: of this process. */
+  readonly ticketKeys?: Uint8Array;
+  /** A peer that does not begin with TLS gets a link all the same, with `secure` false. Default: it is dropped. */
+  readonly allowPlain?: boolean;
 }
 
 export interface ConnectOptions {
@@ -160,6 +191,8 @@ export type OnLink = (link: Link) => LinkHandler | null;
 export interface Listener {
   /** The bound port; 0 for a Unix socket. */
   readonly port: number;
+  /** New links are served with these certificates; those that exist go on. Throws, and keeps the old ones, where they do not load. */
+  setTls?(tls: ServerTls): void;
   /** Stops accepting, at once. Links that exist go on. Resolves when the descriptor is closed. */
   close(): Promise<void>;
 }
