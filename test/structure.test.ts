@@ -154,6 +154,8 @@ describe("the outside world", () => {
     ["koffi", "lib/loop/epoll/libc.ts"],
     ["@fastify/busboy", "lib/engine/multipart.ts"],
     ["mime-types", "lib/serve/content-type.ts"],
+    ["redis", "lib/bus/redis.ts"],
+    ["@nats-io/transport-node", "lib/bus/nats.ts"],
   ])("%s is loaded by %s only", (name, only) => {
     const users = everything.filter((file) => imports.get(file)!.includes(name));
     expect(users).toEqual([only]);
