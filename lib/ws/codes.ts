@@ -1,3 +1,5 @@
+import { checkUtf8, UTF8_BOUNDARY } from "../base/utf8.ts";
+
 /** Opcodes (RFC 6455 section 5.2). From 8 on they are control frames. */
 export const CONTINUATION = 0x0;
 export const TEXT = 0x1;
@@ -63,3 +65,12 @@ export const FAILURES = {
   unread: failure(POLICY, "too much waits to be read"),
   callback: failure(INTERNAL_ERROR, "internal error"),
 } as const;
+
+/** What is wrong with a Close frame's payload, bytes `start` to `end` (section 5.5.1); null when nothing is. */
+export function closeFailure(buffer: Buffer, start: number, end: number): Failure | null {
+  const size = end - start;
+  if (size === 0) return null;
+  if (size === 1) return FAILURES.closePayload;
+  if (!isCloseCode(buffer.readUInt16BE(start))) return FAILURES.closeCode;
+  return checkUtf8(UTF8_BOUNDARY, buffer, start + 2, end) === UTF8_BOUNDARY ? null : FAILURES.closeText;
+}

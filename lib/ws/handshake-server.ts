@@ -66,7 +66,7 @@ export function checkUpgrade(head: UpgradeHead): UpgradeOffer | UpgradeRefusal {
   if (head.get("sec-websocket-version") !== "13") return REFUSALS.version;
   const key = head.get("sec-websocket-key");
   // A key that came twice is joined by a comma and fits the pattern no more.
-  if (key === undefined || !KEY.test(key)) return REFUSALS.key;
+  if (key === undefined || !isKey(key)) return REFUSALS.key;
   const protocols = parseProtocols(head.get("sec-websocket-protocol"));
   if (protocols === null) return REFUSALS.protocols;
   const asked = head.get("sec-websocket-extensions");
@@ -89,6 +89,11 @@ export function parseProtocols(value: string | undefined): readonly string[] | n
 /** True for a name that can stand in Sec-WebSocket-Protocol (RFC 9110 section 5.6.2). */
 export function isProtocolName(name: string): boolean {
   return isToken(name);
+}
+
+/** True for a value of Sec-WebSocket-Key: 16 bytes in base64. */
+export function isKey(text: string): boolean {
+  return KEY.test(text);
 }
 
 /** The value of Sec-WebSocket-Accept for a key (section 4.2.2). */

@@ -100,6 +100,15 @@ export class FrameParser {
     this.#scratch = null;
   }
 
+  /** Begins anew, for the next stream of bytes. */
+  reset(): void {
+    this.#state = FIRST;
+    this.#held = false;
+    this.#control = 0;
+    this.#messageBytes = NO_MESSAGE;
+    this.#scratch = null;
+  }
+
   /**
    * Takes bytes `start` to `end` and returns the offset behind the last one taken: `end`, unless the sink
    * called `hold`. What is left then is to be fed again later.

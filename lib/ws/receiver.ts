@@ -121,6 +121,17 @@ export class Receiver implements FrameSink {
     this.#untold = null;
   }
 
+  /** Begins anew, for the next stream of bytes. */
+  reset(limits: ReceiveLimits): void {
+    this.stop();
+    this.#stopped = false;
+    this.#resting = false;
+    this.#held = false;
+    this.#limits = limits;
+    this.#parser.limits = limits;
+    this.#parser.reset();
+  }
+
   onDataFrame(): void {
     const { opcode, rsv } = this.#parser;
     if (opcode === CONTINUATION) return;

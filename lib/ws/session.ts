@@ -6,9 +6,9 @@ import {
   BINARY,
   CLOSE,
   CONTINUATION,
+  closeFailure,
   FAILURES,
   type Failure,
-  isCloseCode,
   MAX_CONTROL_PAYLOAD,
   NO_STATUS,
   PING,
@@ -308,13 +308,10 @@ export class Session implements ReceiverOwner {
   }
 
   #peerClose(buffer: Buffer, start: number, end: number): void {
+    const failure = closeFailure(buffer, start, end);
+    if (failure !== null) return this.fail(failure);
     const size = end - start;
-    if (size === 1) return this.fail(FAILURES.closePayload);
     const code = size === 0 ? NO_STATUS : buffer.readUInt16BE(start);
-    if (size > 0 && !isCloseCode(code)) return this.fail(FAILURES.closeCode);
-    if (size > 2 && checkUtf8(UTF8_BOUNDARY, buffer, start + 2, end) !== UTF8_BOUNDARY) {
-      return this.fail(FAILURES.closeText);
-    }
     const reason = size > 2 ? buffer.toString("utf8", start + 2, end) : "";
     this.#receiver?.stop();
     let clean = true;

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { FAILURES, isCloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD } from "../../lib/ws/codes.ts";
+import {
+  closeFailure,
+  FAILURES,
+  isCloseCode,
+  MAX_CLOSE_REASON,
+  MAX_CONTROL_PAYLOAD,
+} from "../../lib/ws/codes.ts";
 
 describe("a close code", () => {
   // RFC 6455 section 7.4.1, and the IANA registry for 1012 to 1014.
@@ -32,5 +38,22 @@ describe("a failure", () => {
 
   it("leaves room for the code in a control frame", () => {
     expect(MAX_CLOSE_REASON).toBe(MAX_CONTROL_PAYLOAD - 2);
+  });
+});
+
+describe("the payload of a Close frame (section 5.5.1)", () => {
+  const close = (code: number, reason: Uint8Array | string = "") =>
+    Buffer.concat([Buffer.of(code >> 8, code & 255), Buffer.from(reason as string)]);
+
+  it.each([
+    ["is empty", Buffer.alloc(0), null],
+    ["is a code", close(1000), null],
+    ["has a reason in UTF-8", close(4999, "Grüße"), null],
+    ["is one byte", Buffer.of(3), FAILURES.closePayload],
+    ["has a code that is never sent", close(1005), FAILURES.closeCode],
+    ["has a reason that is cut", close(1000, Buffer.of(0xc3)), FAILURES.closeText],
+  ])("%s", (_what, payload, failure) => {
+    const framed = Buffer.concat([Buffer.of(0xff), payload, Buffer.of(0xff)]);
+    expect(closeFailure(framed, 1, 1 + payload.length)).toBe(failure);
   });
 });

@@ -4,6 +4,7 @@ import {
   acceptValue,
   asksForWebSocket,
   checkUpgrade,
+  isKey,
   isProtocolName,
   parseProtocols,
 } from "../../lib/ws/handshake-server.ts";
@@ -192,4 +193,11 @@ describe("the name of a protocol", () => {
   it.each(["", "a b", "a,b", "a\r\nb", "a\n", "ä", "a/b", "(a)"])("row 17: may not be %j", (name) =>
     expect(isProtocolName(name)).toBe(false),
   );
+});
+
+it("a key is 16 bytes in base64, as an encoder writes them", () => {
+  expect(isKey(KEY)).toBe(true);
+  for (const wrong of ["", KEY.slice(1), `${KEY}=`, KEY.replace("Q==", "R=="), KEY.replace("==", "")]) {
+    expect(isKey(wrong)).toBe(false);
+  }
 });

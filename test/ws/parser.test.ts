@@ -433,3 +433,18 @@ describe("row 35: any stream", () => {
     );
   });
 });
+
+it("begins anew wherever it stopped", () => {
+  const wire = Buffer.concat([textFrame("abc", { fin: false }), pingFrame("x"), hex("83 80")]);
+  for (let at = 0; at <= wire.length; at++) {
+    const events = new Events(SERVER);
+    const cut = Buffer.from(wire.subarray(0, at));
+    events.parser.feed(cut, 0, cut.length);
+    events.parser.reset();
+    expect(events.parser.idle).toBe(true);
+    events.lines.length = 0;
+    const whole = binaryFrame("y");
+    events.parser.feed(whole, 0, whole.length);
+    expect(events.lines).toEqual(["frame 2 fin 1", "payload [79] 0"]);
+  }
+});

@@ -84,6 +84,35 @@ describe("a receiver", () => {
   });
 });
 
+describe("a receiver that begins anew", () => {
+  it.each([
+    ["amid a frame", textFrame("abc").subarray(0, 8)],
+    ["amid fragments", textFrame("Gr\u00fc", { fin: false }).subarray(0, 9)],
+    ["amid a ping", pingFrame("abc").subarray(0, 7)],
+    ["after a failure", hex("83 80")],
+    ["held, and resting", pingFrame()],
+  ])("remembers nothing: %s", (what, bytes) => {
+    const owner = new Owner(WHOLE);
+    owner.feed(bytes);
+    if (what.startsWith("held")) {
+      owner.receiver.hold(true);
+      owner.receiver.rest();
+    }
+    owner.told.length = 0;
+    owner.receiver.reset(PIECES);
+    expect(owner.receiver.idle).toBe(true);
+    owner.feed(textFrame("whole"));
+    expect(owner.told).toEqual(["text first final 0: whole"]);
+  });
+
+  it("may change sides", () => {
+    const owner = new Owner();
+    owner.receiver.reset({ ...CLIENT, wholeMessages: false });
+    owner.feed(textFrame("x", { masked: false }));
+    expect(owner.told).toEqual(["text first final 0: x"]);
+  });
+});
+
 describe("a receiver that was given back", () => {
   it("goes to the next one who asks, and to one only", () => {
     takeSpare();
