@@ -1,13 +1,15 @@
 import { isMainThread } from "node:worker_threads";
 import type { Context, ContextOptions } from "./api.ts";
 import { codedError } from "./base/errors.ts";
+import { Certificates } from "./engine/certificates.ts";
 import { ServiceContext } from "./engine/context.ts";
 import { resolveOptions, type Settings } from "./engine/options.ts";
 import { loadPlugins } from "./engine/plugins.ts";
+import { type ContextForking, newForking } from "./fork/forking.ts";
 import { createEpollLoop } from "./loop/epoll/epoll.ts";
+import { loadServerTls } from "./loop/identity.ts";
 import type { ListenOptions, Loop } from "./loop/loop.ts";
 import { createNodeLoop } from "./loop/node.ts";
-import { readPem } from "./loop/pem.ts";
 
 /**
  * Makes a context: binds and listens, loads plugins, gives every protocol its PROTOCOL_INIT. Nothing is served before
@@ -17,14 +19,25 @@ import { readPem } from "./loop/pem.ts";
  *   cannot listen; an Error that names the plugin or the protocol which fails the start. Nothing is left open then.
  */
 export async function createContext(options: ContextOptions): Promise<Context> {
-  const settings = resolveOptions(options);
-  const protocols = [...settings.protocols, ...(await loadPlugins(settings.plugins))];
-  const loop = chooseLoop(settings);
-  const context = openContext(settings, protocols, loop);
+  const forking = newForking();
   try {
-    const listening = await listenOptions(settings);
-    if (listening !== null) await context.listen(listening);
-    dropPrivileges(settings);
+    return await makeContext(options, forking);
+  } catch (error) {
+    forking.failed(error);
+    throw error;
+  }
+}
+
+async function makeContext(options: ContextOptions, forking: ContextForking): Promise<Context> {
+  const settings = forking.adapt(resolveOptions(options));
+  const protocols = [...settings.protocols, ...(await loadPlugins(settings.plugins))];
+  const context = openContext(settings, protocols, forking);
+  try {
+    const certificates = openCertificates(settings);
+    const listening = await listenOptions(settings, certificates);
+    if (listening !== null) await context.listen({ ...listening, fd: forking.fd }, certificates);
+    // A child of a parent that has dropped them has none to drop.
+    if (!forking.isForked || process.geteuid?.() === 0) dropPrivileges(settings);
     await context.initialise();
   } catch (error) {
     await context.destroy();
@@ -34,9 +47,16 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   return context;
 }
 
-function openContext(settings: Settings, protocols: Settings["protocols"], loop: Loop): ServiceContext {
+function openContext(
+  settings: Settings,
+  protocols: Settings["protocols"],
+  forking: ContextForking,
+): ServiceContext {
+  const loop = chooseLoop(settings);
   try {
-    return new ServiceContext(settings, protocols, loop);
+    const context = new ServiceContext(settings, protocols, loop, forking);
+    forking.made(context);
+    return context;
   } catch (error) {
     void loop.close();
     throw error;
@@ -50,9 +70,8 @@ function chooseLoop(settings: Settings): Loop {
     throw new TypeError(`SLUICE_EVENT_LOOP: has to be "auto", "epoll" or "node", not "${choice}"`);
   }
   if (choice === "epoll") return createEpollLoop(settings.logger);
-  // The epoll loop lives in the loop of the main thread, and TLS in Node's streams.
-  if (choice === "node" || settings.ssl !== undefined || !isMainThread)
-    return createNodeLoop(settings.logger);
+  // The epoll loop lives in the loop of the main thread.
+  if (choice === "node" || !isMainThread) return createNodeLoop(settings.logger);
   try {
     return createEpollLoop(settings.logger);
   } catch (error) {
@@ -62,16 +81,23 @@ function chooseLoop(settings: Settings): Loop {
 }
 
 /** What to listen on; null for a context without a listening socket. */
-async function listenOptions(settings: Settings): Promise<ListenOptions | null> {
-  const { port, host, path, backlog, reusePort, ssl, timeouts } = settings;
+async function listenOptions(
+  settings: Settings,
+  certificates: Certificates | null,
+): Promise<ListenOptions | null> {
+  const { port, host, path, backlog, reusePort, timeouts } = settings;
   if (path === undefined && port === 0) return null;
   const options: ListenOptions = { backlog, reusePort, handshakeTimeout: timeouts.head };
   if (path !== undefined) options.path = path;
   else options.port = Math.max(port, 0);
   if (host !== undefined) options.host = host;
-  if (ssl !== undefined)
-    options.tls = { cert: await readPem(ssl.cert, "cert"), key: await readPem(ssl.key, "key") };
+  if (certificates !== null) options.tls = await certificates.load();
   return options;
+}
+
+function openCertificates({ ssl, logger }: Settings): Certificates | null {
+  if (ssl === undefined) return null;
+  return new Certificates(ssl, (changed) => loadServerTls(changed, (text) => logger.warn(text)));
 }
 
 /** Group first: afterwards the right to change it is gone. */

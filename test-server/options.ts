@@ -2,6 +2,8 @@ import { existsSync, statSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import type { Bus } from "sluice";
+import { busOf } from "./bus.ts";
 import { integerOption, UsageError, withUsageErrors } from "./program.ts";
 
 /** What the test server was asked to do. */
@@ -18,6 +20,10 @@ export interface ServerOptions {
   eventLoop: "auto" | "epoll" | "node";
   plugins: readonly string[];
   closeTest: boolean;
+  /** How many processes serve; 0 for this one alone. */
+  processes: number;
+  /** Joins the sessions of several servers. */
+  bus: Bus | undefined;
 }
 
 export const HELP = `Usage: sluice-test-server [options]
@@ -35,6 +41,8 @@ up to 1 GiB; files are hashed, and not kept) and GET /events (server-sent events
       --access-log       write a line for each reply, in the combined format
       --event-loop LOOP  auto, epoll or node (auto)
       --plugin MODULE    load a protocol plugin; may be given several times
+      --bus URL          join other servers: redis://HOST:PORT or nats://HOST:PORT
+      --fork N           serve from N processes; one that ends is started again
   -c, --closetest        close dumb-increment-protocol after 50 numbers
   -h, --help             show this`;
 
@@ -60,6 +68,8 @@ export function parseOptions(args: readonly string[]): ServerOptions | "help" {
         "access-log": { type: "boolean", default: false },
         "event-loop": { type: "string", default: "auto" },
         plugin: { type: "string", multiple: true, default: [] },
+        bus: { type: "string" },
+        fork: { type: "string", default: "0" },
         closetest: { type: "boolean", short: "c", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
@@ -77,6 +87,8 @@ export function parseOptions(args: readonly string[]): ServerOptions | "help" {
     eventLoop: eventLoop(values["event-loop"]),
     plugins: values.plugin,
     closeTest: values.closetest,
+    processes: integerOption("--fork", values.fork, 0, 1024),
+    bus: values.bus === undefined ? undefined : busOf(values.bus),
   };
 }
 

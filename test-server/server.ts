@@ -23,8 +23,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
       return EXIT.ok;
     }
     const context = await createContext(contextOptions(options, terminal));
-    terminal.out(welcome(context, options));
-    await serve(context, terminal);
+    await serve(context, options, terminal);
     return EXIT.ok;
   } catch (error) {
     terminal.error(`sluice-test-server: ${explain(error)}`);
@@ -32,14 +31,22 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   }
 }
 
-async function serve(context: Context, { out, signal }: Terminal): Promise<void> {
+async function serve(context: Context, options: ServerOptions, { out, signal }: Terminal): Promise<void> {
+  // A child, which never gets beyond forkServiceLoop, leaves the talking to its parent.
+  let speaks = false;
   const stop = () => {
-    out("Closing the sessions.");
+    if (speaks) out("Closing the sessions.");
     void context.destroy();
   };
   if (signal.aborted) stop();
   else signal.addEventListener("abort", stop, { once: true });
-  await context.run();
+  const { processes } = options;
+  const isChild = processes > 0 && !signal.aborted && (await context.forkServiceLoop({ processes })).isChild;
+  if (!isChild) {
+    speaks = true;
+    out(welcome(context, options));
+    await context.run();
+  }
   await context.destroy();
 }
 
@@ -55,6 +62,7 @@ function contextOptions(options: ServerOptions, { out }: Terminal): ContextOptio
     // Pages in a folder of the user's may have scripts in themselves, or from elsewhere, which these would stop.
     securityHeaders: options.testPage && pageHeaders(),
     ...(options.ssl && { ssl: options.ssl }),
+    ...(options.bus && { bus: options.bus }),
     ...(options.accessLog && { accessLog: { stream: { write: (lines) => out(lines.trimEnd()) } } }),
   };
 }
@@ -75,16 +83,18 @@ function protocols({ closeTest }: ServerOptions): Protocol[] {
   return [httpOnly(), increment, lwsMirror, lwsStatus, echo];
 }
 
-function welcome(context: Context, { host, ssl }: ServerOptions): string {
+function welcome(context: Context, { host, ssl, processes }: ServerOptions): string {
   const authority = `${host.includes(":") ? `[${host}]` : host}:${context.port}`;
   return [
     `Listening on ${authority}`,
-    `  event loop  ${context.eventLoop}`,
+    `  event loop  ${context.eventLoop}${processes > 0 ? `, in ${counted(processes)}` : ""}`,
     `  protocols   ${context.protocols.map(({ name }) => name).join(", ")}`,
     `  open        ${ssl ? "https" : "http"}://${authority}/`,
     "^C ends it.",
   ].join("\n");
 }
+
+const counted = (processes: number) => `${processes} ${processes === 1 ? "process" : "processes"}`;
 
 /** What went wrong, in words that tell what to do about it. */
 function explain(error: unknown): string {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { ANY_PORT, type Context, type ContextOptions, createContext, type Protocol } from "../lib/index.ts";
+import { certificate } from "./support/server.ts";
 
 const silent = { error() {}, warn() {}, info() {}, debug() {} };
 const quiet: Protocol = { name: "quiet", callback: () => 0 };
@@ -40,6 +41,11 @@ describe("createContext", () => {
 
   it("listens on nothing when no port is given", async () => {
     expect((await createContext({ logger: silent })).port).toBe(0);
+  });
+
+  it("takes the same loop with TLS as without", async () => {
+    const { eventLoop } = await start();
+    expect((await start({ ssl: certificate })).eventLoop).toBe(eventLoop);
   });
 
   it("names the file of a certificate that cannot be read", async () => {

@@ -1,8 +1,44 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ClientConnectOptions } from "./client.ts";
+import type { ForkedServiceLoop, ForkOptions } from "./fork.ts";
 import type { Protocol } from "./protocol.ts";
+import type { SslOptions } from "./tls.ts";
 import type { Wsi } from "./wsi.ts";
+
+/** Who gets a broadcast. */
+export interface BroadcastOptions<Session = unknown> {
+  /**
+   * Asked for each session of this process: only those that it returns true for get BROADCAST, `(each) => each !== wsi` all
+   * but the one. Called in the turn that tells them; one that throws leaves that session out, and is logged. A function does
+   * not travel: sessions of other processes get it all the same, unless `local` is set.
+   */
+  filter?: (wsi: Wsi<Session>, user: Session) => boolean;
+  /** Do not give it to the bus: for the sessions of this process only. Default false. */
+  local?: boolean;
+}
+
+/** What went over the bus, in messages, since the context was made. */
+export interface BusStats {
+  /** False while the broker is away, and once the context is destroyed. */
+  up: boolean;
+  /** Broadcasts that were given to the bus. */
+  sent: number;
+  /** Broadcasts that came from others, and were or will be told to the sessions. */
+  received: number;
+  /** What came and was dropped: nothing of ours, of another version, for an unknown protocol, or more than may wait. */
+  dropped: number;
+  /** What was given to the bus and dropped there: while the broker was away, or since it could not keep up. */
+  lost: number;
+}
+
+export interface DestroyOptions {
+  /**
+   * Milliseconds over which the Close frames are spread evenly, so that not all clients come back at once to whoever serves
+   * them next. Sessions go on until it is their turn. 0 to 2147483647. Default 0: all at once.
+   */
+  spread?: number;
+}
 
 /** A context: a listening socket, a service loop and all connections (`struct lws_context`). */
 export interface Context {
@@ -14,8 +50,10 @@ export interface Context {
   readonly user: unknown;
   /** The protocol table: `protocols` of the options, then those of the plugins. */
   readonly protocols: readonly Protocol[];
-  /** Connections that are open: HTTP requests and sessions. */
+  /** Connections that are open: HTTP requests, sessions until CLOSED was told, and clients that are connecting. */
   readonly connections: number;
+  /** What went over the bus so far, and whether it is up; null without a bus: the option, or `forkServiceLoop`. */
+  readonly busStats: BusStats | null;
   /** The open WebSocket sessions of all protocols, as they are at this moment. */
   sessions(): Iterable<Wsi>;
 
@@ -32,6 +70,33 @@ export interface Context {
   serviceSync(timeoutMs: number): number;
   /** Services for ever: resolves when the context is destroyed. */
   run(): Promise<void>;
+  /**
+   * Has several processes serve the port (`libwebsockets_fork_service_loop`). The program's own file is started again, once
+   * for each child, up to this very call; a child serves here, and this process, the parent, goes on:
+   *
+   * ```ts
+   * const context = await createContext({ port: 7681, protocols: [chat] });
+   * process.on("SIGTERM", () => context.destroy());
+   * const fork = await context.forkServiceLoop({ processes: 4 });
+   * if (fork.isChild) process.exit(); // its context has ended
+   * setInterval(() => context.broadcast(chat, "tick"), 1000);
+   * ```
+   *
+   * Resolves in the parent as soon as all children serve, and in a child when its context is destroyed. What stands before
+   * it runs in every process: let the program make its contexts in the same order each time, and open other ports behind it.
+   *
+   * The parent stops listening, its sessions go on. Broadcasts of every process reach the sessions of all, without the
+   * option `bus` too. A child that ends is started again, after 100 ms up to 30 s, with a line in the log. When the parent
+   * ends, in whichever way, its children drain and end. `destroy` in the parent drains all of them; in a child it ends that
+   * one, whose place another takes. A child hears no ^C of the terminal unless the program listens for it itself.
+   *
+   * @throws TypeError, as a rejection, that names what is wrong; Error `ERR_CHILD` with the reason when a child ends before it
+   *   has served, once all have ended, and the context listens no more; the system's where the port cannot be handed over,
+   *   as on the node loop with a port below 1024 once privileges are dropped (`EACCES`); `EINVAL` for a context that does not
+   *   listen; `EBUSY` when called again; `ENOTSUP` where there is no file to run again, or no socket that a child can inherit
+   *   (Windows).
+   */
+  forkServiceLoop(options?: ForkOptions): Promise<ForkedServiceLoop>;
   /** Ends a waiting `service` call from anywhere; every protocol gets EVENT_WAIT_CANCELLED (`lws_cancel_service`). */
   cancelService(): void;
 
@@ -40,10 +105,35 @@ export interface Context {
   /** Calls every session of a protocol with a reason of your own, `CallbackReason.USER` or above. */
   callbackAllProtocol(protocol: Protocol | string, reason: number): void;
   /**
-   * Calls every session of a protocol with BROADCAST and `data`, the caller's own included
-   * (`libwebsockets_broadcast`). Sends nothing itself. Message boundaries are kept; `data` is copied.
+   * Calls every session of a protocol with BROADCAST and `data`, the caller's own included, in this process and in all that
+   * share its bus (`libwebsockets_broadcast`). Sends nothing itself. Message boundaries are kept; `data` is copied. Sessions
+   * that `write` the very `input` share one frame.
+   *
+   * Here it is told in a coming turn, once. Elsewhere at most once: what the bus drops while its broker is away is lost. The
+   * broadcasts of one context arrive in their order.
+   *
+   * @throws TypeError for a protocol that is not in the table, and for what is neither a string nor bytes.
    */
-  broadcast(protocol: Protocol | string, data: string | Uint8Array): void;
+  broadcast<Session = unknown>(
+    protocol: Protocol<Session> | string,
+    data: string | Uint8Array,
+    options?: BroadcastOptions<Session>,
+  ): void;
+
+  /**
+   * Other certificates for whoever connects from now on; connections that are open go on, and sessions are still resumed
+   * (not where it changes whose client certificates are believed). Without arguments the files are read again, as after
+   * a renewal:
+   *
+   * ```ts
+   * process.on("SIGHUP", () => context.setSecureContext().catch((error) => console.error(error.message)));
+   * ```
+   *
+   * @param changes - Fields of the option `ssl` to change. They stay changed.
+   * @throws Error (as a rejection) that names the option, the file and what is wrong: everything stays as it was. `ERR_NO_TLS`
+   *   for a context that listens without TLS, or not at all.
+   */
+  setSecureContext(changes?: Partial<SslOptions>): Promise<void>;
 
   /**
    * Takes over a socket that another server accepted, so that both share one port:
@@ -81,7 +171,13 @@ export interface Context {
 
   /**
    * Stops listening, sends Close 1001 to every session, waits for the answers for at most `timeouts.drain`, then drops
-   * what is left; CLOSED for each session, PROTOCOL_DESTROY for each protocol. Calling it again gives the same promise.
+   * what is left; CLOSED for each session, PROTOCOL_DESTROY for each protocol; leaves the bus. From the call on upgrades
+   * get 503 with Retry-After, and connections end with the reply to the request that has begun.
+   *
+   * With `spread` the Close frames go out one after the other, and `timeouts.drain` begins at the last of them. Calling it again gives
+   * the same promise; a call with a shorter `spread`, or none, hurries one that is under way.
+   *
+   * @throws TypeError, as a rejection, for a wrong option; nothing is ended then.
    */
-  destroy(): Promise<void>;
+  destroy(options?: DestroyOptions): Promise<void>;
 }

@@ -1,7 +1,9 @@
 import type { Logger } from "../base/log.ts";
+import type { Bus } from "../bus/bus.ts";
 import type { AccessLogEntry } from "../http/access-log.ts";
 import type { Extension } from "../ws/extension.ts";
 import type { Protocol } from "./protocol.ts";
+import type { SslOptions } from "./tls.ts";
 
 export type { AccessLogEntry } from "../http/access-log.ts";
 
@@ -178,8 +180,8 @@ export interface ContextOptions {
   protocols?: readonly Protocol[];
   /** Modules whose protocols join the table behind `protocols`. */
   plugins?: readonly PluginSpec[];
-  /** Certificate chain and key, each a file's path or PEM text: the port speaks TLS. */
-  ssl?: { cert: string; key: string };
+  /** The port speaks TLS: certificate and key, `{ cert: "chain.pem", key: "key.pem" }`, and what else `SslOptions` has. */
+  ssl?: SslOptions;
   /** Files to serve. What no mount takes goes to the first protocol's HTTP. */
   mounts?: readonly Mount[];
   /**
@@ -199,6 +201,16 @@ export interface ContextOptions {
   uid?: number | string;
   /** For your own use: `context.user`. */
   user?: unknown;
+  /**
+   * Carries broadcasts to other threads, processes or machines, and theirs here. The context joins it before PROTOCOL_INIT, and
+   * leaves it when it is destroyed; `createContext` rejects with its error when it cannot be joined. Default: none.
+   */
+  bus?: Bus;
+  /**
+   * The bus's broker went away, with the error, or came back; broadcasts reach this process only in between. Called as the
+   * bus tells it, in a turn or outside. The log has a line each time, with this or without.
+   */
+  onBusState?: (state: "up" | "down", error?: Error) => void;
   /** Where the context reports to. Default: errors and warnings to standard error. */
   logger?: Logger;
   /** Connections that wait in the kernel to be accepted. Default 511, and never more than the system's own limit. */

@@ -12,6 +12,8 @@ export interface CloseInfo {
   reason: string;
   /** True when both sides sent a Close frame and neither failed the connection (RFC 6455 section 7.1.4). */
   wasClean: boolean;
+  /** In CLIENT_CLOSED: milliseconds until `retry` connects again; not there when it does not. */
+  retryIn?: number;
 }
 
 /** Adds one header to the reply that is about to be sent; the `input` of ADD_HEADERS. Throws a TypeError for CR, LF or a bad name. */
@@ -25,6 +27,8 @@ export interface ConnectionError extends Error {
   status?: number;
   /** The headers of the reply, names in lower case, where a server answered. */
   headers?: Readonly<Record<string, string>>;
+  /** Milliseconds until `retry` connects again; not there when it does not. */
+  retryIn?: number;
 }
 
 /** What `input` is, for each reason. `undefined` for those that are not listed. */

@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
 import type {
   EventStream,
@@ -66,6 +67,19 @@ export interface Wsi<Session = unknown> {
   readonly remotePort: number;
   /** True over TLS, and where a proxy that is believed says that the client speaks it. */
   readonly secure: boolean;
+  /**
+   * What the client showed with `requestCert` (on a client connection, the server's certificate); null without. It proves
+   * nothing unless `peerAuthorized`. Parsed when it is first asked for; readable in CLOSED too.
+   */
+  readonly peerCertificate: X509Certificate | null;
+  /** True when the peer has shown a certificate that is believed. */
+  readonly peerAuthorized: boolean;
+
+  /**
+   * On a client connection: which attempt it is, 1 for the first of `clientConnect`, and for the first behind a session that
+   * has lasted (`retry.resetAfter`). 0 on all others.
+   */
+  readonly attempt: number;
 
   /** The protocol that this connection is bound to (`lws_get_protocol`); protocols[0] until one is chosen. */
   getProtocol(): Protocol<Session>;

@@ -2,6 +2,7 @@ import type { ClientConnectOptions, ClientTls } from "../api/client.ts";
 import type { OutgoingHeaders } from "../api/wsi.ts";
 import type { ConnectTls } from "../loop/loop.ts";
 import { buildUpgradeRequest, checkRequestHeader } from "../ws/handshake-client.ts";
+import { checkRetry } from "./client-retry.ts";
 import { type Check, integer, MAX_TIMEOUT, text, withoutUndefined, wrong } from "./options.ts";
 
 /** Where a client connects to. */
@@ -44,6 +45,8 @@ const CHECKS: Record<keyof ClientConnectOptions, Check> = {
   timeout: integer(1, MAX_TIMEOUT),
   proxy: proxyOrFalse,
   maxRedirects: integer(0),
+  retry: checkRetry,
+  signal: abortSignal,
 };
 
 /** @throws TypeError that names the option, for one that does not exist or is not what it has to be. */
@@ -72,23 +75,44 @@ export function resolveClient(options: ClientConnectOptions): ClientAsk {
 /**
  * The ask that follows a redirect; undefined when its location leads nowhere.
  *
- * Another host, port or the way from TLS to plain is somebody else, who gets no credentials, nor the client's certificate.
+ * Another address, port or the way from TLS to plain is somebody else, who gets no credentials, nor the client's
+ * certificate, and has to show a right one. It is the place that counts, not the Host header: that may be any.
  */
 export function redirectedClient(ask: ClientAsk, location: string): ClientAsk | undefined {
   const { target } = ask;
+  let here: ClientTarget;
   let next: ClientTarget;
   try {
-    const here = new URL(`${target.secure ? "wss" : "ws"}://${target.host}${target.path}`);
-    next = targetOfUrl(parseSocketUrl(new URL(location, here)), {});
+    // A Unix socket has no place but the name that the server goes by.
+    const place = target.socketPath === undefined ? authorityOf(target) : target.host;
+    const url = new URL(`${target.secure ? "wss" : "ws"}://${place}${target.path}`);
+    here = targetOfUrl(url, {});
+    next = targetOfUrl(parseSocketUrl(new URL(location, url)), {});
   } catch {
     return undefined;
   }
-  if (next.host === target.host && next.secure === target.secure)
+  if (next.host === here.host && next.secure === here.secure)
     return { ...ask, target: { ...target, path: next.path } };
-  const { servername: _, cert: _cert, key: _key, passphrase: _passphrase, ...tls } = ask.tls;
+  // From port 80 to 443 of the same name, where neither port is written.
+  if (next.host === here.host && next.secure && target.socketPath === undefined)
+    return { ...ask, target: next };
+  const { ca, minVersion } = ask.tls;
   const headers = Object.entries(ask.headers).filter(([name]) => !CREDENTIALS.test(name));
-  const stays = next.host === target.host && next.secure;
-  return { ...ask, target: next, ...(stays ? undefined : { tls, headers: Object.fromEntries(headers) }) };
+  return {
+    ...ask,
+    target: next,
+    tls: withoutUndefined({ ca, minVersion }) as ConnectTls,
+    headers: Object.fromEntries(headers),
+  };
+}
+
+/** Address and port as a URL has them. */
+export function authorityOf({ address, port }: ClientTarget): string {
+  return `${inUrl(address)}:${port}`;
+}
+
+function inUrl(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
 }
 
 const CREDENTIALS = /^(?:authorization|cookie2?|proxy-authorization)$/i;
@@ -106,7 +130,7 @@ function targetOfOptions(options: ClientConnectOptions): ClientTarget {
   if (address === undefined)
     throw new TypeError("address: clientConnect takes an address, a url or a socketPath");
   const port = options.port ?? defaultPort(secure);
-  const named = address.includes(":") ? `[${address}]` : address;
+  const named = inUrl(address);
   const host = options.host ?? (port === defaultPort(secure) ? named : `${named}:${port}`);
   return { secure, address, port, socketPath, host, path };
 }
@@ -217,6 +241,10 @@ function tlsField(field: string, given: unknown, name: string): void {
   } else if (field === "minVersion") {
     if (given !== "TLSv1.2" && given !== "TLSv1.3") throw wrong(at, '"TLSv1.2" or "TLSv1.3"', given);
   } else throw new TypeError(`${at}: there is no such option`);
+}
+
+function abortSignal(value: unknown, name: string): void {
+  if (!(value instanceof AbortSignal)) throw wrong(name, "an AbortSignal", value);
 }
 
 function nameOrNames(value: unknown, name: string): void {

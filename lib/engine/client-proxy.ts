@@ -5,7 +5,7 @@ import type { HttpLimits } from "../http/limits.ts";
 import { ResponseReader } from "../http/response-reader.ts";
 import type { Prelude } from "../loop/loop.ts";
 import { refusal } from "./client-error.ts";
-import { basic, type ClientTarget, hasCredentials } from "./client-options.ts";
+import { authorityOf, basic, type ClientTarget, hasCredentials } from "./client-options.ts";
 
 const loopback = new AddressSet(["loopback"]);
 
@@ -56,8 +56,8 @@ export class Tunnel implements Prelude {
   readonly ask: Uint8Array;
   readonly #reader: ResponseReader;
 
-  constructor(proxy: URL, { address, port }: ClientTarget, limits: HttpLimits) {
-    const authority = `${address.includes(":") ? `[${address}]` : address}:${port}`;
+  constructor(proxy: URL, target: ClientTarget, limits: HttpLimits) {
+    const authority = authorityOf(target);
     let text = `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n`;
     if (hasCredentials(proxy)) text += `Proxy-Authorization: ${basic(proxy)}\r\n`;
     this.ask = Buffer.from(`${text}\r\n`, "latin1");

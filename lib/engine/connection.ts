@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
 import type {
   EventStream,
@@ -7,8 +8,7 @@ import type {
   ReadBodyOptions,
 } from "../api/bodies.ts";
 import type { Context } from "../api/context.ts";
-import type { Protocol } from "../api/protocol.ts";
-import { CallbackReason } from "../api/reasons.ts";
+import type { CloseInfo, ConnectionError, Protocol } from "../api/protocol.ts";
 import type { OutgoingHeaders, Wsi, WsiState, WsiStats } from "../api/wsi.ts";
 import { monotonicMs } from "../base/clock.ts";
 import { codedError } from "../base/errors.ts";
@@ -24,12 +24,12 @@ import { checkClose } from "./close-code.ts";
 import { dispatch, GO_ON, type Outcome, PENDING, type Settled } from "./dispatch.ts";
 import { EventReply } from "./event-stream.ts";
 import { readMultipart } from "./multipart.ts";
+import { peerCertificate } from "./peer-certificate.ts";
 import type { BoundProtocol, Member } from "./protocols.ts";
 import { ReplyStream } from "./reply-stream.ts";
 import type { Host, HttpRole, Role } from "./role.ts";
 import { bodyReadError, repliedError, type Serving } from "./serving.ts";
-
-const { TIMER } = CallbackReason;
+import { UserTimer } from "./user-timer.ts";
 
 /**
  * One connection: what users hold as `Wsi`. It knows its link, its protocol and its user data; how it behaves is its
@@ -165,6 +165,11 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
     this.role.onClose();
   }
 
+  /** Tells the callback how the connection ended, the last that it hears. */
+  tellEnd(reason: number, outcome: ConnectionError | CloseInfo): void {
+    this.ask(reason, outcome, 0);
+  }
+
   /** The link is gone. */
   gone(): void {
     this.disarm();
@@ -179,6 +184,9 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
   }
   get state(): WsiState {
     return this.role.state;
+  }
+  get attempt(): number {
+    return 0;
   }
   get method(): string {
     return this.request?.method ?? "";
@@ -203,6 +211,12 @@ export class Connection implements Wsi, Member, Timed, Task, Settled {
   }
   get secure(): boolean {
     return (this.client ?? this.link).secure;
+  }
+  get peerCertificate(): X509Certificate | null {
+    return peerCertificate(this.link);
+  }
+  get peerAuthorized(): boolean {
+    return this.link.peerAuthorized === true;
   }
   get stats(): WsiStats {
     const { bytesReceived, bytesSent, messagesReceived, messagesSent } = this;
@@ -366,19 +380,4 @@ const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze(Object.create
 interface Closing {
   code: number;
   reason: string;
-}
-
-/** The timer that a user sets; made only for connections that use one. */
-class UserTimer implements Timed {
-  deadline = 0;
-  timerSlot = -1;
-  readonly #connection: Connection;
-
-  constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-
-  onDeadline(): void {
-    this.#connection.call(TIMER, undefined, 0);
-  }
 }

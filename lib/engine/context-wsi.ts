@@ -28,6 +28,9 @@ export class ContextWsi implements Wsi {
   readonly remoteAddress = "";
   readonly remotePort = 0;
   readonly secure = false;
+  readonly peerCertificate = null;
+  readonly peerAuthorized = false;
+  readonly attempt = 0;
   readonly bufferedAmount = 0;
   readonly stats = NO_STATS;
 

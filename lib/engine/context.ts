@@ -1,43 +1,51 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
 import type { ClientConnectOptions } from "../api/client.ts";
-import type { Context } from "../api/context.ts";
+import type { BroadcastOptions, BusStats, Context, DestroyOptions } from "../api/context.ts";
+import type { ForkedServiceLoop, ForkOptions } from "../api/fork.ts";
 import type { Protocol } from "../api/protocol.ts";
 import { CallbackReason } from "../api/reasons.ts";
+import type { SslOptions } from "../api/tls.ts";
 import type { Wsi } from "../api/wsi.ts";
 import { codedError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
+import type { Bus } from "../bus/bus.ts";
 import type { ProxiedFrom } from "../http/proxy-protocol.ts";
-import type { Link, LinkHandler, Listener, ListenOptions, Loop, Task } from "../loop/loop.ts";
+import type { Link, LinkHandler, Listener, ListenOptions, Loop, SharedPort, Task } from "../loop/loop.ts";
 import { MountTable } from "../serve/mounts.ts";
+import { SharedPayload } from "../ws/frame.ts";
 import { AccessLog } from "./access-log.ts";
 import { Admission } from "./admission.ts";
+import { checkBroadcast, tellSessions } from "./broadcast.ts";
+import { BroadcastBus } from "./broadcast-bus.ts";
+import type { Certificates } from "./certificates.ts";
+import { openClient } from "./client-attempts.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { Connection } from "./connection.ts";
 import { ContextWsi } from "./context-wsi.ts";
 import { dispatch, GO_ON, type Outcome, PENDING, REFUSED, THREW } from "./dispatch.ts";
+import { Ending, spreadOf } from "./ending.ts";
+import type { Forkable, Forking } from "./forking.ts";
 import { httpOnly } from "./http-only.ts";
 import type { Settings } from "./options.ts";
+import { plainRequest } from "./plain-request.ts";
 import { type BoundProtocol, ProtocolTable } from "./protocols.ts";
 import { requestBytes } from "./request-bytes.ts";
 import type { Host } from "./role.ts";
-import { openClient } from "./role-client.ts";
 import { RoleHttp } from "./role-http.ts";
 import { RoleProxied } from "./role-proxied.ts";
+import { checkNamedProtocols } from "./table-checks.ts";
 import { WorkBudget } from "./work-budget.ts";
 
-const { BROADCAST, EVENT_WAIT_CANCELLED, FILTER_NETWORK_CONNECTION, PROTOCOL_DESTROY, PROTOCOL_INIT, USER } =
+const { EVENT_WAIT_CANCELLED, FILTER_NETWORK_CONNECTION, PROTOCOL_DESTROY, PROTOCOL_INIT, USER } =
   CallbackReason;
 
 const newHttp = (connection: Connection) => new RoleHttp(connection);
+const newPlain = (connection: Connection) => new RoleHttp(connection, plainRequest);
 const newProxied = (connection: Connection) => new RoleProxied(connection);
 
-/** How long the links that `destroy` drops at last may take to be gone; they are closed, this is for their callbacks. */
-const LAST_TURNS_MS = 1000;
-
 /** A context: its table, its loop, its connections. `createContext` makes it and starts it. */
-export class ServiceContext implements Context, Host, Task {
+export class ServiceContext implements Context, Host, Task, Forkable {
   readonly settings: Settings;
   readonly loop: Loop;
   readonly logger: Logger;
@@ -46,9 +54,12 @@ export class ServiceContext implements Context, Host, Task {
   readonly work: WorkBudget;
   readonly admission: Admission;
   readonly accessLog: AccessLog | null;
+  readonly retries = new Set<{ stop(): void }>();
   draining = false;
 
   #listener: Listener | null = null;
+  /** Null without TLS. */
+  #certificates: Certificates | null = null;
   readonly #connections = new Set<Connection>();
   /** What to call in the coming turn, in order. */
   #puttingOff: (() => void)[] = [];
@@ -56,24 +67,33 @@ export class ServiceContext implements Context, Host, Task {
   #running = false;
   #destroying: Promise<void> | null = null;
   #destroyed = false;
-  #allGone: (() => void) | null = null;
+  readonly #ending: Ending;
+  #bus: BroadcastBus | null;
+  readonly #forking: Forking;
   readonly #warned = new Set<string>();
 
   /** @throws TypeError for a protocol or a mount that is wrong. */
-  constructor(settings: Settings, protocols: readonly Protocol[], loop: Loop) {
+  constructor(settings: Settings, protocols: readonly Protocol[], loop: Loop, forking: Forking) {
     this.settings = settings;
+    this.#forking = forking;
     this.loop = loop;
     this.logger = settings.logger;
     this.table = new ProtocolTable(
       protocols.length > 0 ? protocols : [httpOnly(this)],
       settings.protocolDefaults,
     );
-    checkDefault(settings, this.table);
+    checkNamedProtocols(settings, this.table);
     this.work = new WorkBudget(loop);
     this.mounts = new MountTable(settings.mounts);
-    checkMountProtocols(settings, this.table);
     this.admission = new Admission(settings);
     this.accessLog = settings.accessLog === undefined ? null : new AccessLog(settings.accessLog, loop, this);
+    this.#bus = settings.bus === undefined ? null : new BroadcastBus(settings.bus, this, settings.onBusState);
+    this.#ending = new Ending({
+      loop,
+      open: this.#connections,
+      isRunning: () => this.#running,
+      putOff: (what) => this.#putOff(what),
+    });
   }
 
   get context(): Context {
@@ -94,6 +114,9 @@ export class ServiceContext implements Context, Host, Task {
   get connections(): number {
     return this.#connections.size;
   }
+  get busStats(): BusStats | null {
+    return this.#bus?.stats ?? null;
+  }
 
   *sessions(): Iterable<Wsi> {
     for (const { sessions } of this.table.entries)
@@ -103,12 +126,14 @@ export class ServiceContext implements Context, Host, Task {
   // ── Starting ─────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Binds and listens. Nothing is accepted before the first turn. */
-  async listen(options: ListenOptions): Promise<void> {
+  async listen(options: ListenOptions, certificates: Certificates | null = null): Promise<void> {
     this.#listener = await this.loop.listen(options, this.#accept);
+    this.#certificates = certificates;
   }
 
-  /** PROTOCOL_INIT for each protocol, in order; the first one that refuses fails the start. */
+  /** Joins the bus, then PROTOCOL_INIT for each protocol, in order; the first one that refuses fails the start. */
   async initialise(): Promise<void> {
+    await this.#bus?.join();
     for (const bound of this.table.entries) {
       const outcome = await this.#callContext(bound, PROTOCOL_INIT, bound.protocol.options);
       if (outcome !== GO_ON) {
@@ -137,22 +162,24 @@ export class ServiceContext implements Context, Host, Task {
   // ── Connections ──────────────────────────────────────────────────────────────────────────────────────────
 
   readonly #accept = (link: Link): LinkHandler | null => {
-    if (!this.#hasRoom) return null;
+    if (this.draining || !this.#hasRoom) return null;
+    if (this.settings.ssl !== undefined && !link.secure) return this.#serve(link, newPlain);
     if (!this.admission.awaitsHeader(link)) return this.#serve(link);
     const connection = new Connection(this, link, newProxied);
     this.admission.await(connection);
     return this.#begin(connection);
   };
 
-  /** Whoever accepted the socket has read its PROXY header too. */
-  readonly #adopt = (link: Link): LinkHandler | null => (this.#hasRoom ? this.#serve(link) : null);
+  /** Whoever accepted the socket has read its PROXY header too, and may still send some: they are told 503. */
+  readonly #adopt = (link: Link): LinkHandler | null =>
+    !this.#ending.dropping && this.#hasRoom ? this.#serve(link) : null;
 
   get #hasRoom(): boolean {
-    return !this.draining && this.#connections.size < this.settings.maxConnections;
+    return this.#connections.size < this.settings.maxConnections;
   }
 
-  #serve(link: Link): LinkHandler | null {
-    const connection = new Connection(this, link, newHttp);
+  #serve(link: Link, role = newHttp): LinkHandler | null {
+    const connection = new Connection(this, link, role);
     if (!this.#letIn(connection, null)) return null;
     return this.#begin(connection);
   }
@@ -180,16 +207,27 @@ export class ServiceContext implements Context, Host, Task {
     return false;
   }
 
+  came(connection: Wsi): void {
+    this.#connections.add(connection as Connection);
+  }
+
   gone(connection: Wsi): void {
     if (!this.#connections.delete(connection as Connection)) return;
     if (!(connection instanceof ClientConnection)) this.admission.leave(connection as Connection);
-    if (this.#connections.size === 0) this.#allGone?.();
+    this.#ending.left();
   }
 
   warnOnce(message: string): void {
     if (this.#warned.has(message)) return;
     this.#warned.add(message);
     this.logger.warn(message);
+  }
+
+  async setSecureContext(changes: Partial<SslOptions> = {}): Promise<void> {
+    this.#mustLive();
+    if (this.#certificates === null)
+      throw codedError("ERR_NO_TLS", "setSecureContext: this context does not listen with TLS");
+    await this.#certificates.change(this.#listener!, changes);
   }
 
   adoptSocket(socket: Duplex, head?: Uint8Array, request?: IncomingMessage): void {
@@ -202,9 +240,7 @@ export class ServiceContext implements Context, Host, Task {
   clientConnect(options: ClientConnectOptions): Wsi {
     this.#mustLive();
     if (this.draining) throw codedError("ECANCELED", "the context is being destroyed");
-    const connection = openClient(this, options);
-    this.#connections.add(connection);
-    return connection;
+    return openClient(this, options);
   }
 
   // ── Serving ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -236,6 +272,23 @@ export class ServiceContext implements Context, Host, Task {
     await this.#destroying;
   }
 
+  async forkServiceLoop(options: ForkOptions = {}): Promise<ForkedServiceLoop> {
+    this.#mustLive();
+    return this.#forking.fork(options, this);
+  }
+
+  cede(): SharedPort {
+    if (this.draining) throw codedError("ECANCELED", "forkServiceLoop: the context is being destroyed");
+    if (this.#listener === null) throw codedError("EINVAL", "forkServiceLoop: the context does not listen");
+    return this.#listener.cede();
+  }
+
+  async joinBus(bus: Bus): Promise<void> {
+    if (this.#bus !== null) return;
+    this.#bus = new BroadcastBus(bus, this, this.settings.onBusState);
+    await this.#bus.join();
+  }
+
   cancelService(): void {
     this.#mustLive();
     this.#putOff(() => {
@@ -262,15 +315,16 @@ export class ServiceContext implements Context, Host, Task {
     });
   }
 
-  broadcast(protocol: Protocol | string, data: string | Uint8Array): void {
-    const { sessions } = this.table.find(protocol);
-    if (typeof data !== "string" && !(data instanceof Uint8Array)) {
-      throw new TypeError(`broadcast takes a string or bytes, not ${data === null ? "null" : typeof data}`);
-    }
-    const copy = Buffer.from(data as string);
-    this.#putOff(() => {
-      for (const session of sessions) session.call(BROADCAST, copy, copy.length);
-    });
+  broadcast<Session>(
+    protocol: Protocol<Session> | string,
+    data: string | Uint8Array,
+    options?: BroadcastOptions<Session>,
+  ): void {
+    const bound = this.table.find(protocol as Protocol | string);
+    const { filter, local } = checkBroadcast(data, options);
+    const payload = new SharedPayload(data);
+    this.#putOff(() => tellSessions(bound, payload, filter, this.logger));
+    if (local !== true) this.#bus?.publish(bound.protocol.name, payload.data);
   }
 
   /** What calls many sessions waits for the end of the turn, so that no callback runs inside of another. */
@@ -287,75 +341,40 @@ export class ServiceContext implements Context, Host, Task {
 
   // ── Ending ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  destroy(): Promise<void> {
-    this.#destroying ??= this.#end();
-    return this.#destroying;
+  destroy(options: DestroyOptions = {}): Promise<void> {
+    try {
+      const spread = spreadOf(options);
+      if (this.#destroying !== null) {
+        this.#ending.hurry(spread);
+        void this.#forking.end(spread);
+      }
+      this.#destroying ??= this.#end(spread);
+      return this.#destroying;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  async #end(): Promise<void> {
+  async #end(spread: number): Promise<void> {
     this.draining = true;
+    for (const retry of this.retries) retry.stop();
     this.loop.wake();
     await this.#listener?.close();
-    this.#putOff(() => {
-      for (const connection of this.#connections) connection.role.drain();
-    });
-    await this.#untilAllGone(this.settings.timeouts.drain);
-    for (const connection of this.#connections) connection.link.destroy();
-    await this.#untilAllGone(LAST_TURNS_MS);
-    for (const connection of this.#connections) connection.giveUp();
+    const forked = this.#forking.end(spread);
+    await this.#ending.run(spread, this.settings.timeouts.drain);
+    await forked;
     // The last CLOSED may have been put off to a turn that is still to come.
     if (this.#running) await new Promise<void>((resolve) => this.loop.soon({ runSoon: resolve }));
     else await this.loop.service(0).catch(() => 0);
     for (const bound of this.#initialised) await this.#callContext(bound, PROTOCOL_DESTROY, undefined);
     this.#destroyed = true;
     this.accessLog?.close();
+    await this.#bus?.leave();
     await this.loop.close();
-  }
-
-  /** Turns, or lets `run` turn, until no connection is left or the time is over. */
-  async #untilAllGone(ms: number): Promise<void> {
-    const timeout = new AbortController();
-    const gone = new Promise<void>((resolve) => {
-      this.#allGone = resolve;
-      if (this.#connections.size === 0) resolve();
-    });
-    const late = delay(ms, undefined, { signal: timeout.signal }).catch(() => {});
-    const over = Promise.race([gone, late]);
-    if (!this.#running) await this.#turnUntil(over);
-    await over;
-    timeout.abort();
-  }
-
-  async #turnUntil(over: Promise<void>): Promise<void> {
-    let turning = true;
-    void over.then(() => {
-      turning = false;
-      this.loop.wake();
-    });
-    // A service call of the user's may still be on its way out.
-    while (turning && this.#connections.size > 0) await this.loop.service(-1).catch(() => delay(1));
   }
 
   #mustLive(): void {
     if (this.#destroyed) throw codedError("ECANCELED", "the context is destroyed");
-  }
-}
-
-function checkDefault(settings: Settings, table: ProtocolTable): void {
-  try {
-    settings.defaultProtocol(table);
-  } catch (error) {
-    throw new TypeError(`defaultProtocol: ${(error as Error).message}`);
-  }
-}
-
-function checkMountProtocols(settings: Settings, table: ProtocolTable): void {
-  for (const [index, { protocol }] of settings.mounts.entries()) {
-    try {
-      if (protocol !== undefined) table.find(protocol);
-    } catch (error) {
-      throw new TypeError(`mounts[${index}].protocol: ${(error as Error).message}`);
-    }
   }
 }
 

@@ -9,14 +9,20 @@ import {
   type Timeouts,
 } from "../api/options.ts";
 import type { Protocol } from "../api/protocol.ts";
+import type { SslOptions } from "../api/tls.ts";
 import { AddressSet, isAddressSpec } from "../base/address-set.ts";
 import { guarded, type Logger, quietLogger } from "../base/log.ts";
+import type { Bus } from "../bus/bus.ts";
 import type { HttpLimits } from "../http/limits.ts";
 import { DefaultHeaders } from "../http/outgoing.ts";
 import { isToken } from "../http/tokens.ts";
 import { type Extension, RSV1, RSV2, RSV3 } from "../ws/extension.ts";
 import { normalOrigin } from "../ws/origin.ts";
+import { type Check, flag, integer, list, oneOf, text, wrong } from "./checks.ts";
 import type { BoundProtocol, ProtocolDefaults, ProtocolTable } from "./protocols.ts";
+import { checkSsl, resolveSsl } from "./tls-options.ts";
+
+export { type Check, integer, text, wrong } from "./checks.ts";
 
 /** The options of a context: checked, and with every default in its place. */
 export interface Settings {
@@ -25,7 +31,7 @@ export interface Settings {
   readonly path: string | undefined;
   readonly protocols: readonly Protocol[];
   readonly plugins: readonly PluginSpec[];
-  readonly ssl: { cert: string; key: string } | undefined;
+  readonly ssl: SslOptions | undefined;
   readonly mounts: readonly Mount[];
   readonly eventLoop: "auto" | "epoll" | "node";
   readonly extensions: readonly Extension[];
@@ -48,6 +54,8 @@ export interface Settings {
   /** What replies have besides, over TLS and without. */
   readonly securityHeaders: SecurityHeaders | null;
   readonly errorPage: ErrorPage | undefined;
+  readonly bus: Bus | undefined;
+  readonly onBusState: ContextOptions["onBusState"];
   /** The protocol of a session that asks for none. */
   defaultProtocol(table: ProtocolTable): BoundProtocol | undefined;
 }
@@ -57,9 +65,6 @@ interface SecurityHeaders {
   readonly plain: DefaultHeaders;
 }
 
-/** Throws a TypeError that names the option. */
-export type Check = (value: unknown, name: string) => void;
-
 /** What each option has to be. A name that is not here is a mistake. */
 const CHECKS: Record<keyof ContextOptions, Check> = {
   port: integer(-1, 65_535),
@@ -67,7 +72,7 @@ const CHECKS: Record<keyof ContextOptions, Check> = {
   path: text,
   protocols: list,
   plugins: pluginList,
-  ssl: certificate,
+  ssl: checkSsl,
   mounts: list,
   eventLoop: oneOf("auto", "epoll", "node"),
   extensions: extensionList,
@@ -93,6 +98,8 @@ const CHECKS: Record<keyof ContextOptions, Check> = {
   proxyProtocol: flag,
   securityHeaders: headerTable,
   errorPage: aFunction,
+  bus: aBus,
+  onBusState: aFunction,
 };
 
 /** @throws TypeError that names the option, for one that does not exist or is not what it has to be. */
@@ -122,7 +129,7 @@ function settingsFrom(options: ContextOptions): Settings {
     path: all.path,
     protocols: options.protocols ?? [],
     plugins: options.plugins ?? [],
-    ssl: options.ssl,
+    ssl: options.ssl && resolveSsl(options.ssl),
     mounts: options.mounts ?? [],
     eventLoop: all.eventLoop,
     extensions: Object.freeze([...(options.extensions ?? [])]),
@@ -150,6 +157,8 @@ function settingsFrom(options: ContextOptions): Settings {
     proxyProtocol: all.proxyProtocol,
     securityHeaders: securityHeaders(options.securityHeaders ?? false),
     errorPage: options.errorPage,
+    bus: options.bus,
+    onBusState: options.onBusState,
     defaultProtocol: defaultProtocol(options.defaultProtocol),
   });
 }
@@ -178,41 +187,6 @@ export function withoutUndefined<T extends object>(options: T): T {
 
 // ── The checks ─────────────────────────────────────────────────────────────────────────────────────────────
 
-export function wrong(name: string, wanted: string, value: unknown): TypeError {
-  const given =
-    typeof value === "object" && value !== null ? "an object" : (JSON.stringify(value) ?? typeof value);
-  return new TypeError(`${name}: has to be ${wanted}, not ${given}`);
-}
-
-export function integer(least: number, most = Number.MAX_SAFE_INTEGER): Check {
-  const wanted =
-    most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least}` : `a whole number, ${least} to ${most}`;
-  return (value, name) => {
-    if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
-      throw wrong(name, wanted, value);
-    }
-  };
-}
-
-function oneOf(...words: string[]): Check {
-  const wanted = words.map((word) => `"${word}"`).join(", ");
-  return (value, name) => {
-    if (!words.includes(value as string)) throw wrong(name, `one of ${wanted}`, value);
-  };
-}
-
-export function text(value: unknown, name: string): void {
-  if (typeof value !== "string" || value === "") throw wrong(name, "a string", value);
-}
-
-function flag(value: unknown, name: string): void {
-  if (typeof value !== "boolean") throw wrong(name, "true or false", value);
-}
-
-function list(value: unknown, name: string): void {
-  if (!Array.isArray(value)) throw wrong(name, "a list", value);
-}
-
 function idOrName(value: unknown, name: string): void {
   if (typeof value === "string" ? value === "" : !Number.isInteger(value) || (value as number) < 0) {
     throw wrong(name, "a number or a name", value);
@@ -232,12 +206,6 @@ function pluginList(value: unknown, name: string): void {
       throw wrong(`${name}[${index}]`, "a module's name or path, or { module, options }", spec);
     }
   }
-}
-
-function certificate(value: unknown, name: string): void {
-  const { cert, key } = (value ?? {}) as { cert?: unknown; key?: unknown };
-  if (typeof cert !== "string") throw wrong(`${name}.cert`, "a file's path or PEM text", cert);
-  if (typeof key !== "string") throw wrong(`${name}.key`, "a file's path or PEM text", key);
 }
 
 function originList(value: unknown, name: string): void {
@@ -269,10 +237,18 @@ function extensionList(value: unknown, name: string): void {
 }
 
 function loggerMethods(value: unknown, name: string): void {
-  for (const method of ["error", "warn", "info", "debug"]) {
-    if (typeof (value as Record<string, unknown> | null)?.[method] !== "function") {
-      throw wrong(`${name}.${method}`, "a function", (value as Record<string, unknown> | null)?.[method]);
-    }
+  methods(value, name, ["error", "warn", "info", "debug"]);
+}
+
+function aBus(value: unknown, name: string): void {
+  methods(value, name, ["subscribe", "publish", "close"]);
+  text((value as Bus).name, `${name}.name`);
+}
+
+function methods(value: unknown, name: string, wanted: readonly string[]): void {
+  for (const method of wanted) {
+    const given = (value as Record<string, unknown> | null)?.[method];
+    if (typeof given !== "function") throw wrong(`${name}.${method}`, "a function", given);
   }
 }
 

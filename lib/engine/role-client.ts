@@ -16,42 +16,18 @@ import {
   checkUpgradeResponse,
   type UpgradeRequest,
 } from "../ws/handshake-client.ts";
-import { ClientConnection } from "./client-connection.ts";
+import type { ClientConnection } from "./client-connection.ts";
 import { connectionError, refusal } from "./client-error.ts";
-import { type ClientAsk, redirectedClient, resolveClient } from "./client-options.ts";
+import { type ClientAsk, redirectedClient } from "./client-options.ts";
 import { placeOf, proxyFor, Tunnel } from "./client-proxy.ts";
 import { GO_ON, makeUser, NO_USER, type Outcome, PENDING, type Settled, THREW } from "./dispatch.ts";
-import type { BoundProtocol, ProtocolTable } from "./protocols.ts";
 import { writeLatin1 } from "./reply.ts";
-import type { Host, Piece, Role } from "./role.ts";
+import type { Piece, Role } from "./role.ts";
 import { RoleWs, type SessionExtensions } from "./role-ws.ts";
 
 const { CLIENT_APPEND_HANDSHAKE_HEADER, CLIENT_CONNECTION_ERROR } = CallbackReason;
 const NO_PIECE: Piece = Object.freeze({ remaining: 0, first: false, final: false, binary: false });
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
-
-/** Begins to connect, and gives the connection at once. Throws a TypeError that names the option which is wrong. */
-export function openClient(host: Host, options: ClientConnectOptions): ClientConnection {
-  const ask = resolveClient(options);
-  const local = localProtocol(host.table, options.localProtocol);
-  const connection = new ClientConnection(host, ask.target.path, ask.protocols, (made) => {
-    return new RoleClient(made as ClientConnection, ask, options);
-  });
-  connection.bound = local ?? host.table.choose(ask.protocols) ?? host.table.first;
-  (connection.role as RoleClient).start(local === undefined);
-  return connection;
-}
-
-function localProtocol(
-  table: ProtocolTable,
-  choice: ClientConnectOptions["localProtocol"],
-): BoundProtocol | undefined {
-  try {
-    return choice === undefined ? undefined : table.find(choice);
-  } catch (error) {
-    throw new TypeError(`localProtocol: ${(error as Error).message}`);
-  }
-}
 
 /**
  * A client's connection until it is a session, or will never be one.
@@ -74,6 +50,8 @@ export class RoleClient implements Role, Settled {
   #cancel: () => void = () => {};
   /** What the callback has added to the request; null before it was asked. */
   #added: Record<string, string[]> | null = null;
+  /** The callback was asked, and its promise is settled. */
+  #asked = false;
   #request: UpgradeRequest | null = null;
   #reader: ResponseReader | null = null;
   /** What the user asked for already. */
@@ -92,7 +70,8 @@ export class RoleClient implements Role, Settled {
   /** @param bindable - Nobody has said which protocol of the table it is. */
   start(bindable: boolean): void {
     this.#bindable = bindable;
-    if (!this.#makeUser()) return;
+    // To make it may have aborted the signal, or closed the attempt before.
+    if (!this.#makeUser() || this.#over) return;
     this.#connection.arm(this.#timeout);
     this.#connect();
   }
@@ -152,6 +131,7 @@ export class RoleClient implements Role, Settled {
   }
 
   readonly #addHeader: AddHeader = (name, value) => {
+    if (this.#asked) throw codedError("ERR_REQUEST_SENT", "the request is made, add comes too late");
     checkRequestHeader(name, value);
     const added = this.#added!;
     added[name] = [...(added[name] ?? []), value];
@@ -163,6 +143,7 @@ export class RoleClient implements Role, Settled {
   }
 
   #appended(outcome: Outcome): void {
+    this.#asked = true;
     if (outcome !== GO_ON) return this.refused(CLIENT_APPEND_HANDSHAKE_HEADER, outcome);
     this.#ask = { ...this.#ask, headers: joined(this.#ask.headers, this.#added!) };
     this.#send();
@@ -218,7 +199,7 @@ export class RoleClient implements Role, Settled {
       return false;
     }
     this.#connection.reply = head;
-    if (!this.#bind(accepted.protocol)) return false;
+    if (!this.#bind(accepted.protocol) || this.#over) return false;
     this.#establish(terms);
     return true;
   }
@@ -253,6 +234,7 @@ export class RoleClient implements Role, Settled {
     if (this.#held) connection.link.pause();
     const role = new RoleWs(connection, terms, this.#held, true);
     connection.become(role);
+    connection.opened();
     role.establish();
     if (this.#wants) role.callbackOnWritable();
   }
@@ -293,13 +275,15 @@ export class RoleClient implements Role, Settled {
     connection.disarm();
     connection.forget();
     connection.later(() => {
-      connection.ask(CLIENT_CONNECTION_ERROR, error, 0);
+      connection.tellEnd(CLIENT_CONNECTION_ERROR, error);
       connection.gone();
     });
   }
 
   refused(_reason: number, outcome: Outcome): void {
     const threw = outcome === THREW;
+    // What fails behind the end fails because of it, as a token that was fetched for too long.
+    if (!threw || !this.#over) this.#connection.stopRetrying();
     this.#fail(
       codedError(threw ? "ERR_CALLBACK" : "ECANCELED", threw ? "a callback failed" : "a callback refused"),
     );

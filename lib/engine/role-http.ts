@@ -14,7 +14,7 @@ import type { ExchangeOwner } from "./exchange-owner.ts";
 import { defaultHeaders, Reply, writeLatin1 } from "./reply.ts";
 import type { HttpRole, Piece } from "./role.ts";
 import type { Serving } from "./serving.ts";
-import { beginUpgrade } from "./upgrade.ts";
+import { beginUpgrade, refuseDraining } from "./upgrade.ts";
 
 const NO_PIECE: Piece = Object.freeze({ remaining: 0, first: true, final: true, binary: true });
 const NOTHING = Buffer.alloc(0);
@@ -35,6 +35,7 @@ type Phase = "HEAD" | "EXCHANGE" | "UPGRADE" | "REFUSING" | "ENDING" | "GONE";
 export class RoleHttp implements HttpRole, ExchangeOwner {
   readonly #connection: Connection;
   readonly #reader: HeadReader;
+  readonly #guard: ((head: RequestHead) => HttpFault) | null;
   #phase: Phase = "HEAD";
   #exchange: Exchange | null = null;
   /** Bytes that wait for their turn; the link is paused meanwhile. */
@@ -46,8 +47,10 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
   /** The loop's time when the request that is read or served began to come. */
   #since = 0;
 
-  constructor(connection: Connection) {
+  /** @param guard - What every request is refused with, instead of being served. */
+  constructor(connection: Connection, guard: ((head: RequestHead) => HttpFault) | null = null) {
     this.#connection = connection;
+    this.#guard = guard;
     this.#reader = new HeadReader(connection.host.settings.httpLimits);
   }
 
@@ -134,6 +137,7 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
     this.#reader.reset();
     connection.request = head;
     connection.bound = connection.host.table.first;
+    if (this.#guard !== null) return this.refuse(this.#guard(head), head);
     const { client, host } = connection;
     if (client !== null && !host.admission.request(client, head)) return this.refuse(TOO_MANY, head);
     if (asksForWebSocket(head)) {
@@ -349,7 +353,7 @@ export class RoleHttp implements HttpRole, ExchangeOwner {
   drain(): void {
     // A request that has begun to come in is still answered, an upgrade with 503.
     if (this.#phase === "HEAD" && !this.#reader.started) this.end();
-    else if (this.#phase === "UPGRADE") this.#upgradeRefused(503, "the server is going away", {});
+    else if (this.#phase === "UPGRADE") refuseDraining(this.#upgradeRefused);
     else this.#exchange?.endAfterReply();
   }
 }

@@ -268,7 +268,10 @@ export class RoleWs implements Role, SessionHandler {
 
   onClose(): void {
     this.#session.streamEnded();
-    this.#connection.gone();
+    if (!this.#is(TOLD)) return this.#connection.gone();
+    // CLOSED is put off to the end of the turn; until it is told the connection counts, and is waited for.
+    this.#connection.disarm();
+    this.#connection.later(() => this.#connection.gone());
   }
 
   onDeadline(): void {
@@ -343,7 +346,10 @@ export class RoleWs implements Role, SessionHandler {
     if (this.#is(HELD | RESTING)) connection.link.resume();
     if (!this.#is(TOLD)) return;
     const told = this.#is(CLIENT) ? CLIENT_CLOSED : CLOSED;
-    connection.later(() => connection.ask(told, { code, reason, wasClean } satisfies CloseInfo, 0));
+    connection.later(() => {
+      this.#flags &= ~TOLD;
+      connection.tellEnd(told, { code, reason, wasClean });
+    });
   }
 
   // ── Outcomes of callbacks ────────────────────────────────────────────────────────────────────────────────

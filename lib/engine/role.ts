@@ -29,6 +29,10 @@ export interface Host {
   readonly admission: Admission;
   /** The PROXY header of a connection is there: it begins to speak HTTP. False when it is not let in. */
   introduce(connection: Wsi, from: ProxiedFrom): boolean;
+  /** Clients that wait to connect again. */
+  readonly retries: Set<{ stop(): void }>;
+  /** A client begins to connect. */
+  came(connection: Wsi): void;
   /** A connection's link is gone. */
   gone(connection: Wsi): void;
   /** Warns, but only the first time for the same text. */

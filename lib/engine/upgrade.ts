@@ -41,7 +41,7 @@ export function beginUpgrade(
     return false;
   }
   if (host.draining) {
-    refuse(503, "the server is going away", {});
+    refuseDraining(refuse);
     return false;
   }
   if (!originAllowed(host.settings.origins, head.get("origin"))) {
@@ -63,6 +63,11 @@ export function beginUpgrade(
     return false;
   }
   return filter(connection, bound, new PendingUpgrade(connection, offer, refuse, upgraded));
+}
+
+/** Who serves from now on is there in a moment, or is already. */
+export function refuseDraining(refuse: Refuse): void {
+  refuse(503, "the server is going away", { "retry-after": "1" });
 }
 
 function chooseProtocol(connection: Connection, offer: UpgradeOffer): BoundProtocol | undefined {

@@ -107,6 +107,8 @@ export interface ListenOptions {
   host?: string;
   /** Path of a Unix socket, instead of host and port. */
   path?: string;
+  /** A bound socket that the process has inherited, instead of host and port or path: what `SharedPort` opened. */
+  fd?: number | undefined;
   /** Length of the kernel's queue of connections that wait to be accepted. */
   backlog?: number;
   /** SO_REUSEPORT: several processes listen on one port, and the kernel spreads the connections. */
@@ -195,6 +197,24 @@ export interface Listener {
   setTls?(tls: ServerTls): void;
   /** Stops accepting, at once. Links that exist go on. Resolves when the descriptor is closed. */
   close(): Promise<void>;
+  /**
+   * Stops accepting, as `close`, but keeps the port (or path) for other processes to accept from. Throws the system's
+   * error, and has closed the listener then, where the port cannot be kept.
+   */
+  cede(): SharedPort;
+}
+
+/** A port, or the path of a Unix socket, on which other processes accept: they inherit descriptors that this one has. */
+export interface SharedPort {
+  /**
+   * A bound descriptor for one more process. Where the system can, each has a queue of its own, over which the kernel
+   * spreads the connections (SO_REUSEPORT); else they are one and the same. Throws the system's error.
+   */
+  open(): number;
+  /** Nobody accepts from that descriptor any more. What waits in a queue of its own is reset. */
+  close(fd: number): void;
+  /** Gives up the port, when everything is closed. */
+  release(): void;
 }
 
 export interface Loop {

@@ -1,7 +1,9 @@
 import { isIP, connect as netConnect, type Socket } from "node:net";
 import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
-import { codedError, errorCode } from "../base/errors.ts";
+import { codedError } from "../base/errors.ts";
 import type { Timed } from "../base/timers.ts";
+import { resolveName } from "./addresses.ts";
+import { Race } from "./connect-race.ts";
 import type { ConnectOptions, ConnectTls, OnLink, Prelude } from "./loop.ts";
 import type { ListenHost } from "./node-listen.ts";
 import { readPem } from "./pem.ts";
@@ -10,7 +12,7 @@ import { readPem } from "./pem.ts";
  * An attempt to connect. It tells `onLink` or `onError`, whichever comes first, or nothing once it is given up.
  *
  * ```
- *   connect ─► prelude ─► TLS ─► a turn ─► onLink          each step but the first only where it is asked for
+ *   resolve ─► race ─► prelude ─► TLS ─► a turn ─► onLink          prelude and TLS only where they are asked for
  * ```
  */
 export class Connector implements Timed {
@@ -21,8 +23,13 @@ export class Connector implements Timed {
   readonly #onLink: OnLink;
   readonly #onError: (error: Error) => void;
   readonly #onDone: (connector: Connector) => void;
-  /** Undefined while the files of a certificate are read. */
+  readonly #race: Race<Socket>;
+  /** Gives up to resolve the name. */
+  #forget: () => void = () => {};
+  /** The one that has won the race; undefined before. */
   #socket: Socket | undefined;
+  /** With certificates and keys as text. */
+  #tls: ConnectTls | undefined;
   #done = false;
   #failure: Error | undefined;
 
@@ -38,6 +45,7 @@ export class Connector implements Timed {
     this.#onLink = onLink;
     this.#onError = onError;
     this.#onDone = onDone;
+    this.#race = new Race(host.timers, (address) => this.#dial(address), this.fail);
     host.timers.set(this, host.touch() + options.timeout);
     if (options.tls === undefined) this.#begin(undefined);
     else void readPems(options.tls).then((tls) => this.#begin(tls), this.fail);
@@ -46,15 +54,21 @@ export class Connector implements Timed {
   /** Ends the attempt: `onError` hears of it in a coming turn. */
   readonly fail = (error: Error): void => {
     if (this.#over) return;
-    this.#failure = withText(error);
-    this.#socket?.destroy();
+    this.#failure = error;
+    this.#drop();
     this.#host.soon(this);
   };
 
   /** Ends the attempt: nobody hears of it. */
   readonly giveUp = (): void => {
-    if (this.#settle()) this.#socket?.destroy();
+    if (this.#settle()) this.#drop();
   };
+
+  #drop(): void {
+    this.#forget();
+    this.#race.stop();
+    this.#socket?.destroy();
+  }
 
   get #over(): boolean {
     return this.#done || this.#failure !== undefined;
@@ -62,19 +76,33 @@ export class Connector implements Timed {
 
   #begin(tls: ConnectTls | undefined): void {
     if (this.#over) return;
-    try {
-      const socket = openSocket(this.#options);
-      this.#watch(socket);
-      socket.once("connect", () => {
-        if (this.#over) return;
-        const { prelude } = this.#options;
-        const next = () => this.#secure(socket, tls);
-        if (prelude === undefined) next();
-        else speak(socket, prelude, next, this.fail);
-      });
-    } catch (error) {
-      this.fail(error as Error);
-    }
+    this.#tls = tls;
+    const { path, host = "localhost" } = this.#options;
+    if (path !== undefined || isIP(host)) return this.#race.run([path ?? host]);
+    this.#forget = resolveName(host, (error, addresses) => {
+      if (error === null) this.#race.run(addresses);
+      else this.fail(error);
+    });
+  }
+
+  #dial(address: string): Socket {
+    const { path, port = 0 } = this.#options;
+    const where = path === undefined ? { host: address, port } : { path };
+    const socket = netConnect({ ...where, allowHalfOpen: true, noDelay: true });
+    socket.on("error", (error) => this.#race.failed(socket, error));
+    socket.once("connect", () => {
+      this.#race.won(socket);
+      this.#connected(socket);
+    });
+    return socket;
+  }
+
+  #connected(socket: Socket): void {
+    this.#watch(socket);
+    const { prelude } = this.#options;
+    const next = () => this.#secure(socket, this.#tls);
+    if (prelude === undefined) next();
+    else speak(socket, prelude, next, this.fail);
   }
 
   #secure(socket: Socket, tls: ConnectTls | undefined): void {
@@ -116,8 +144,8 @@ export class Connector implements Timed {
 
   onDeadline(): void {
     if (this.#done) return;
-    this.#failure ??= codedError("ETIMEDOUT", "the connection was not open in time");
-    this.#socket?.destroy();
+    this.#failure ??= codedError("ETIMEDOUT", `no connection within ${this.#options.timeout} ms`);
+    this.#drop();
     this.runSoon();
   }
 
@@ -130,17 +158,6 @@ export class Connector implements Timed {
     this.#onDone(this);
     return true;
   }
-}
-
-/** Node gives an address up before it tries the next: time for one that is far away, or for a lost packet to be sent again. */
-const ATTEMPT_MS = 2000;
-
-function openSocket(options: ConnectOptions): Socket {
-  const shared = { allowHalfOpen: true, noDelay: true };
-  if (options.path !== undefined) return netConnect({ ...shared, path: options.path });
-  const { host = "localhost", port = 0 } = options;
-  const autoSelectFamilyAttemptTimeout = ATTEMPT_MS;
-  return netConnect({ ...shared, host, port, autoSelectFamily: true, autoSelectFamilyAttemptTimeout });
 }
 
 /** Asks, and goes on when the answer is there. What came behind it is for whoever comes next. */
@@ -178,17 +195,10 @@ function secureOptions(
 }
 
 /** Certificates and keys as PEM text, those that are given by a path too. */
-async function readPems(tls: ConnectTls): Promise<ConnectTls> {
+export async function readPems(tls: ConnectTls): Promise<ConnectTls> {
   const read = { ...tls };
   if (tls.ca !== undefined) read.ca = await Promise.all([tls.ca].flat().map((ca) => readPem(ca, "ca")));
   if (tls.cert !== undefined) read.cert = await readPem(tls.cert, "cert");
   if (tls.key !== undefined) read.key = await readPem(tls.key, "key");
   return read;
-}
-
-/** Where all addresses of a name have failed, Node's error has no text of its own. */
-function withText(error: Error): Error {
-  if (!(error instanceof AggregateError) || error.message !== "") return error;
-  const texts = error.errors.map((each: Error) => each.message).join(", ");
-  return codedError(errorCode(error), texts, error);
 }

@@ -48,6 +48,8 @@ export class NodeLink implements Link, BlockOwner {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly secure: boolean;
+  readonly peerCertificate: Uint8Array | undefined;
+  readonly peerAuthorized: boolean;
   /** In the loop's list of links to serve. */
   noted = false;
 
@@ -73,6 +75,10 @@ export class NodeLink implements Link, BlockOwner {
     this.#stream = stream;
     const socket = stream instanceof Socket ? stream : undefined;
     this.secure = (stream as Partial<TLSSocket>).encrypted === true;
+    // Taken now, because the stream forgets it when it is closed.
+    this.peerCertificate = stream instanceof TLSSocket ? stream.getPeerX509Certificate()?.raw : undefined;
+    // Node says so of a session that was resumed without a certificate, too.
+    this.peerAuthorized = this.peerCertificate !== undefined && (stream as TLSSocket).authorized;
     this.#direct = socket !== undefined && !(socket instanceof TLSSocket);
     this.remoteAddress = plainAddress(socket?.remoteAddress ?? "");
     this.remotePort = socket?.remotePort ?? 0;
@@ -266,6 +272,8 @@ export class NodeLink implements Link, BlockOwner {
   sawError(error: Error): void {
     this.#open = false;
     if (!this.#dropped) this.#error ??= error;
+    // A TLS stream that was sent a bad record says so, and stays as it is.
+    this.#stream.destroy();
   }
 
   sawClose(): void {

@@ -137,6 +137,10 @@ class NodeLoop implements Loop, LinkHost, ListenHost {
     this.#logger.warn(`cannot accept: ${error.message}`);
   }
 
+  handshakeFailed(error: Error, address: string): void {
+    this.#logger.debug(`a TLS handshake with ${address || "a peer"} failed: ${error.message}`);
+  }
+
   report(thrown: unknown): void {
     this.#logger.error(`a handler threw: ${describeError(thrown)}`);
   }

@@ -2,6 +2,7 @@ import { CORRUPT, type Codec, type DeflateSettings, TOO_LONG } from "../base/cod
 import { History } from "../base/history.ts";
 import { FAILURES, type Failure } from "./codes.ts";
 import type { ExtensionSession } from "./extension.ts";
+import { sharedPayload } from "./frame.ts";
 
 /** What a handshake has settled, as one of the two sides sees it. */
 export interface DeflateTerms {
@@ -52,8 +53,18 @@ export class DeflateSession implements ExtensionSession {
     // behind a fragment with nothing in it can be left out: the message goes on.
     if (payload.length === 0) return final ? Buffer.of(0) : EMPTY;
     if (sendWindow > 0) this.#sent ??= new History(sendWindow);
+    else if (first && final) return this.#encodeWhole(payload, settings);
     const compressed = this.#codec.deflate(payload, this.#sent, settings);
-    return final ? compressed.subarray(0, compressed.length - TAIL_LENGTH) : compressed;
+    return final ? withoutTail(compressed) : compressed;
+  }
+
+  /** A message that refers to no other one is the same for all sessions that it is broadcast to. */
+  #encodeWhole(payload: Uint8Array, settings: DeflateSettings): Uint8Array {
+    const shared = sharedPayload(payload);
+    const known = shared?.compressed(settings);
+    if (known !== undefined) return known;
+    const compressed = withoutTail(this.#codec.deflate(payload, null, settings));
+    return shared === null ? compressed : shared.keepCompressed(settings, compressed);
   }
 
   decode(payload: Buffer, start: number, end: number, maxLength: number): Buffer | Failure {
@@ -70,4 +81,8 @@ export class DeflateSession implements ExtensionSession {
     this.#sent = null;
     this.#received = null;
   }
+}
+
+function withoutTail(compressed: Buffer): Buffer {
+  return compressed.subarray(0, compressed.length - TAIL_LENGTH);
 }

@@ -75,10 +75,95 @@ export function takeBack(): void {
   lentBuffer = null;
 }
 
+/** Bytes in front of a shared payload, for the longest header. */
+const ROOM = 10;
+
+/**
+ * A payload that goes to many sessions, one after the other, and what they share of it: the frame, which is put together
+ * once, and the compressed form for those that compress it alike.
+ *
+ * ```
+ *            room        header, when the first session sends it     data
+ *   bytes   .. .. .. .. .. ..           82 7e LL LL                  payload…
+ * ```
+ */
+export class SharedPayload {
+  /** What callbacks are told. A change of it is seen by all; compressed, it may come too late. */
+  readonly data: Buffer;
+  readonly #bytes: Buffer;
+  #frame: Buffer | null = null;
+  readonly #compressed = new Map<object, Buffer>();
+
+  /** Copies `data`; a string becomes UTF-8. */
+  constructor(data: string | Uint8Array) {
+    const length = typeof data === "string" ? Buffer.byteLength(data) : data.length;
+    this.#bytes = Buffer.allocUnsafe(ROOM + length);
+    this.data = this.#bytes.subarray(ROOM);
+    if (typeof data === "string") this.data.write(data);
+    else this.data.set(data);
+  }
+
+  /** The frame of a server with `first` as its first byte; good until it is asked for again. */
+  frame(first: number): Buffer {
+    if (this.#frame === null) {
+      const { length } = this.data;
+      const start = ROOM - headerSize(length);
+      writeHeader(this.#bytes, start, first, 0, length);
+      this.#frame = this.#bytes.subarray(start);
+    }
+    this.#frame[0] = first;
+    return this.#frame;
+  }
+
+  /** The payload as it was compressed with these settings before; undefined where it was not. */
+  compressed(settings: object): Buffer | undefined {
+    return this.#compressed.get(settings);
+  }
+
+  /** Keeps a copy of what the payload is when compressed with these settings, and returns it. */
+  keepCompressed(settings: object, bytes: Uint8Array): Buffer {
+    const copy = Buffer.from(bytes);
+    this.#compressed.set(settings, copy);
+    return copy;
+  }
+}
+
+let shared: SharedPayload | null = null;
+
+/** Shares a payload while `round` runs: whoever sends just its `data` sends what is made once for all. */
+export function share(payload: SharedPayload, round: () => void): void {
+  shared = payload;
+  try {
+    round();
+  } finally {
+    shared = null;
+  }
+}
+
+/** The payload that is being shared, if `data` is just that. */
+export function sharedPayload(data: Uint8Array): SharedPayload | null {
+  return shared !== null && shared.data === data ? shared : null;
+}
+
+/** Small ones are copied, so that they leave together with what else is written. */
+function sendShared(outlet: Outlet, frame: Buffer): void {
+  const { length } = frame;
+  if (length > DIRECT_FROM) return outlet.send(frame, 0, length);
+  const at = outlet.reserve(length);
+  const block = outlet.block;
+  if (length < COPY_FROM) for (let i = 0; i < length; i++) block[at + i] = frame[i];
+  else block.set(frame, at);
+  outlet.commit(length);
+}
+
 /** Sends one frame of a server: its payload as it stands. Returns the payload's size in bytes. */
 export function sendFrame(outlet: Outlet, first: number, data: Uint8Array | string): number {
   if (typeof data === "string") return sendText(outlet, first, data);
   const length = data.length;
+  if (shared !== null && data === shared.data) {
+    sendShared(outlet, shared.frame(first));
+    return length;
+  }
   if (length > COPY_TO || data === lentView) return sendLarge(outlet, first, data);
   const at = outlet.reserve(length + 4);
   const block = outlet.block;

@@ -1,4 +1,5 @@
 import { CallbackReason, type Context, type Protocol, WriteProtocol, type Wsi } from "sluice";
+import { makeRelay } from "./relay.ts";
 import type { Room } from "./room.ts";
 import { Rooms } from "./rooms.ts";
 
@@ -25,7 +26,7 @@ const MAX_NAME_LENGTH = 64;
 const roomsOf = new WeakMap<Context, Rooms>();
 
 /**
- * Sends each message to everybody in the same room, its sender included. The room is what `?mirror=name` says.
+ * Sends each message to everybody in the same room, its sender included, in all processes that share a bus. The room is what `?mirror=name` says.
  * A session gets what is sent from its opening on.
  */
 export const lwsMirror: Protocol<Session> = {
@@ -55,6 +56,7 @@ export const lwsMirror: Protocol<Session> = {
 
       case CallbackReason.RECEIVE:
         user.room?.share(input, wsi.frameIsBinary());
+        relay(wsi, input);
         break;
 
       case CallbackReason.SERVER_WRITEABLE:
@@ -62,7 +64,7 @@ export const lwsMirror: Protocol<Session> = {
         break;
 
       case CallbackReason.BROADCAST:
-        wsi.write(input, WriteProtocol.TEXT);
+        if (!roomsOf.get(wsi.context)!.takeBroadcast(input)) wsi.write(input, WriteProtocol.TEXT);
         break;
 
       case CallbackReason.TIMER:
@@ -80,6 +82,16 @@ export const lwsMirror: Protocol<Session> = {
     }
   },
 };
+
+/** Gives a message to the mirrors of other processes, where a bus leads to some. */
+function relay(wsi: Wsi<Session>, data: Buffer): void {
+  if (!wsi.context.busStats) return;
+  const message = { room: roomName(wsi), binary: wsi.frameIsBinary(), data };
+  wsi.context.broadcast(lwsMirror, makeRelay(message), { filter: nobody });
+}
+
+/** The sessions of this process have it from their room. */
+const nobody = () => false;
 
 /** An empty name for the room of those who name none. */
 function roomName(wsi: Wsi<Session>): string {

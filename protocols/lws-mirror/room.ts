@@ -59,7 +59,9 @@ export class Room {
   share(data: Uint8Array, binary: boolean): void {
     // A copy: what RECEIVE brings lives only until the callback returns.
     const message = { data: Buffer.from(data), mode: binary ? WriteProtocol.BINARY : WriteProtocol.TEXT };
-    this.#ring.push(message); // It fits: nobody is listened to above the high mark, which leaves space for one more.
+    // From members it fits: nobody is listened to above the high mark, which leaves space for one more. Members in other
+    // processes are not held back from here.
+    if (!this.#ring.push(message)) return;
     for (const wsi of this.#tails.keys()) wsi.callbackOnWritable();
     if (this.#listening && this.#ring.fill >= HIGH_MARK) this.#stopListening();
   }

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { makeCertificate } from "../test-server/certificate.ts";
 import { ServerProcess } from "../test-server/server-process.ts";
 import { evaluate, findBrowser, Pages, patient } from "./pages.ts";
+import { allOpen, drag, pixel } from "./test-page.ts";
 
 /** The test page in a real browser, against the compiled test server. */
 const SCREENSHOT = fileURLToPath(new URL("../../docs/test-page.png", import.meta.url));
@@ -162,10 +163,6 @@ function open(query = "", options: BrowserContextOptions = {}, from = server): P
   return pages.open(from.url + query, options);
 }
 
-async function allOpen(page: Page): Promise<void> {
-  await expect.poll(() => page.getByTestId("summary").textContent(), patient).toBe("4 of 4 connections open");
-}
-
 async function shownNumber(page: Page): Promise<number> {
   return Number(await page.getByTestId("number").textContent());
 }
@@ -179,33 +176,11 @@ async function closedWith(page: Page): Promise<(string | null)[]> {
   return Promise.all(ids.map((id) => page.getByTestId(id).textContent()));
 }
 
-/** Drags the mouse over the canvas; points are fractions of its width and height. */
-async function drag(page: Page, points: readonly (readonly [number, number])[]): Promise<void> {
-  const box = (await page.getByTestId("canvas").boundingBox())!;
-  for (const [index, [x, y]] of points.entries()) {
-    await page.mouse.move(box.x + x * box.width, box.y + y * box.height);
-    if (index === 0) await page.mouse.down();
-  }
-  await page.mouse.up();
-}
-
 function wave(phase: number): [number, number][] {
   return Array.from({ length: 61 }, (_, i) => {
     const height = 0.3 * (1 - phase * 0.15);
     return [0.08 + (0.84 * i) / 60, 0.5 + height * Math.sin((i / 60) * 3 * Math.PI + phase * 0.7)];
   });
-}
-
-/** Red, green, blue and alpha at a place of the canvas. */
-async function pixel(page: Page, x: number, y: number): Promise<number[]> {
-  return evaluate(
-    page,
-    `(() => {
-      const canvas = document.getElementById("canvas");
-      const context = canvas.getContext("2d");
-      return [...context.getImageData(${x} * canvas.width, ${y} * canvas.height, 1, 1).data];
-    })()`,
-  );
 }
 
 async function sameDrawing(left: Page, right: Page): Promise<boolean> {

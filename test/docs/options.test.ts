@@ -8,6 +8,7 @@ import {
   DEFAULTS,
   type Mount,
   type Protocol,
+  type SslOptions,
   type Timeouts,
 } from "../../lib/index.ts";
 import { MountTable } from "../../lib/serve/mounts.ts";
@@ -65,6 +66,21 @@ const options: Record<keyof ContextOptions, true> = {
   proxyProtocol: true,
   securityHeaders: true,
   errorPage: true,
+  bus: true,
+  onBusState: true,
+};
+const sslFields: Record<keyof SslOptions, true> = {
+  cert: true,
+  key: true,
+  passphrase: true,
+  sni: true,
+  minVersion: true,
+  ciphers: true,
+  requestCert: true,
+  rejectUnauthorized: true,
+  ca: true,
+  ticketKeys: true,
+  redirect: true,
 };
 const timeouts: Record<keyof Timeouts, true> = {
   head: true,
@@ -122,6 +138,8 @@ const clientOptions: Record<keyof ClientConnectOptions, true> = {
   timeout: true,
   proxy: true,
   maxRedirects: true,
+  retry: true,
+  signal: true,
 };
 
 const sorted = (names: Iterable<string>) => [...names].sort();
@@ -163,6 +181,10 @@ describe("docs/options.md", () => {
       expect(() => resolveOptions({ [name]: Number(least) }), name).not.toThrow();
       expect(() => resolveOptions({ [name]: Number(least) - 1 }), name).toThrow(TypeError);
     }
+  });
+
+  test("has every field of ssl", () => {
+    expect(sorted(rowsBelow("ssl").keys())).toEqual(sorted(Object.keys(sslFields)));
   });
 
   test("has every timeout with its default", () => {

@@ -25,13 +25,21 @@ const checkout = fileURLToPath(new URL("../../", import.meta.url));
 const run = promisify(execFile);
 
 /** Documents whose examples are run or compiled; each of them is marked `<!-- example: name -->`. */
-const documents = ["README.md", "docs/porting-from-libwebsockets.md", "docs/compression.md", "docs/http.md"];
+const documents = [
+  "README.md",
+  "docs/porting-from-libwebsockets.md",
+  "docs/compression.md",
+  "docs/http.md",
+  "docs/stream.md",
+];
 const linking = [
   ...documents,
   "CHANGELOG.md",
+  "docs/bus.md",
   "CONTRIBUTING.md",
   "docs/design.md",
   "docs/options.md",
+  "docs/running-in-production.md",
   "docs/security.md",
 ];
 
@@ -263,6 +271,34 @@ describe("the examples of the documents", () => {
     };
     expect((await runWith(port)).stdout).toBe("hello\n");
     expect((await runWith(await freePort())).stderr).toMatch(/^ECONNREFUSED .* undefined\n/);
+  });
+
+  test("awaited.mjs answers, and hands the stream back when the client closes", async () => {
+    const port = await start(exampleText("awaited.mjs"), "awaited.mjs");
+    const client = await Client.open(`ws://127.0.0.1:${port}/`);
+    client.socket.send("hello");
+    expect(await client.next()).toEqual({ data: "you said hello", binary: false });
+    client.socket.close(1000);
+    expect((await once(client.socket, "close"))[0]).toBe(1000);
+  });
+
+  test("pull-server.mjs asks for a name, greets it and says bye", async () => {
+    const port = await start(exampleText("pull-server.mjs"), "pull-server.mjs");
+    const client = await Client.open(`ws://127.0.0.1:${port}/`);
+    expect(await client.next()).toEqual({ data: "What is your name?", binary: false });
+    client.socket.send("Ada");
+    expect(await client.next()).toEqual({ data: "Hello, Ada.", binary: false });
+    const [code, reason] = (await once(client.socket, "close")) as [number, Buffer];
+    expect([code, String(reason)]).toEqual([1000, "bye"]);
+  });
+
+  test("pull-upgrade.mjs echoes beside HTTP, also for pull-client.mjs", async () => {
+    const port = await start(exampleText("pull-upgrade.mjs"), "pull-upgrade.mjs");
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("Not a WebSocket.\n");
+    const file = join(folder, "pull-client.mjs");
+    writeFileSync(file, exampleText("pull-client.mjs").replaceAll("9002", String(port)));
+    const { stdout, stderr } = await run(process.execPath, [file], { cwd: folder, timeout: 10_000 });
+    expect({ stdout, stderr }).toEqual({ stdout: "one\ntwo\n", stderr: "" });
   });
 
   test("by-hand.mjs serves from a loop of its own", async () => {

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from "vitest";
 import { FakeServer, outcome, startClient, stopFakes, switching } from "../support/client.ts";
-import { describeLoops } from "../support/server.ts";
+import { describeLoops, type Hooks } from "../support/server.ts";
 
 describeLoops("the Wsi of a client", (loop) => {
   afterEach(stopFakes);
@@ -27,6 +27,24 @@ describeLoops("the Wsi of a client", (loop) => {
     wsi.close();
     wsi.terminate();
     expect(wsi.state).toBe("CLOSED");
+  });
+
+  it("comes again though a callback of a session that broke fails behind its end", async () => {
+    let fail = (_error: Error) => {};
+    const fake = await FakeServer.start(async (peer, request) => {
+      await peer.send(switching(request));
+      if (fake.requests.length === 1) peer.abort();
+    });
+    const client = await startClient(loop, {
+      on: {
+        CLIENT_ESTABLISHED: (wsi) =>
+          wsi.attempt > 1 ? 0 : new Promise<number>((_, reject) => void (fail = reject)),
+        CLIENT_CLOSED: (wsi) => wsi.attempt === 1 && fail(new Error("it was cut")),
+      } as Hooks,
+    });
+    client.context.clientConnect({ url: fake.url, retry: { minDelay: 20 } });
+    expect((await client.nth("CLIENT_CLOSED")).input).toHaveProperty("retryIn");
+    await client.nth("CLIENT_ESTABLISHED", 2);
   });
 
   it("has the headers of the server's reply for its whole life, and a descriptor where the loop knows one", async () => {

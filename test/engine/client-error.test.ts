@@ -1,11 +1,12 @@
-import { createServer } from "node:net";
+import { readFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { afterEach, describe, expect, it, test } from "vitest";
 import { codedError } from "../../lib/base/errors.ts";
 import { connectionError, refusal } from "../../lib/engine/client-error.ts";
 import { permessageDeflate } from "../../lib/index.ts";
 import { type Answer, FakeServer, outcome, startClient, stopFakes, switching } from "../support/client.ts";
 import { rounds } from "../support/raw.ts";
-import { describeLoops, type ServerOptions } from "../support/server.ts";
+import { certificate, describeLoops, type ServerOptions, type TestServer } from "../support/server.ts";
 
 test("a refusal has a code, a status and headers", () => {
   const error = refusal("ERR_HANDSHAKE", "no", 401, { "www-authenticate": "Basic" });
@@ -33,6 +34,8 @@ async function refusingPort(): Promise<number> {
   return port;
 }
 
+const pem = { cert: readFileSync(certificate.cert, "utf8"), key: readFileSync(certificate.key, "utf8") };
+
 /** Half a reply: the first `cut` bytes of a right one, then the end. */
 const cutAt =
   (cut: number, how: "end" | "reset"): Answer =>
@@ -42,11 +45,20 @@ const cutAt =
     else peer.socket.resetAndDestroy();
   };
 
+/** All were told ECONNRESET, once each, and nothing is left. */
+async function allReset(client: TestServer, count: number): Promise<void> {
+  await client.nth("CLIENT_CONNECTION_ERROR", count);
+  const told = client.all("CLIENT_CONNECTION_ERROR");
+  expect(told.map(({ input }) => (input as { code: string }).code)).toEqual(Array(count).fill("ECONNRESET"));
+  expect(client.all("CLIENT_ESTABLISHED")).toEqual([]);
+  expect(client.context.connections).toBe(0);
+}
+
 describeLoops("CLIENT_CONNECTION_ERROR", (loop) => {
   afterEach(stopFakes);
 
-  async function errorOf(answer: Answer, options: ServerOptions = {}, more: object = {}) {
-    const fake = await FakeServer.start(answer);
+  async function errorOf(answer: Answer, options: ServerOptions = {}, more: object = {}, tls?: typeof pem) {
+    const fake = await FakeServer.start(answer, tls);
     const client = await startClient(loop, options);
     client.context.clientConnect({ url: fake.url, ...more });
     const error = await outcome(client);
@@ -64,7 +76,7 @@ describeLoops("CLIENT_CONNECTION_ERROR", (loop) => {
       client.context.clientConnect({ address, port });
       const error = (await outcome(client))!;
       expect(error.code).toBe("ECONNREFUSED");
-      expect(error.message).toContain("ECONNREFUSED");
+      expect(error.message).toContain(`connect ECONNREFUSED 127.0.0.1:${port}`);
       expect([error.status, error.headers]).toEqual([undefined, undefined]);
     }
   });
@@ -190,15 +202,72 @@ describeLoops("CLIENT_CONNECTION_ERROR", (loop) => {
         Array.from({ length: whole }, (_, cut) => FakeServer.start(cutAt(cut, how))),
       );
       for (const { url } of fakes) client.context.clientConnect({ url });
-      await client.nth("CLIENT_CONNECTION_ERROR", whole);
-      const codes = client
-        .all("CLIENT_CONNECTION_ERROR")
-        .map(({ input }) => (input as { code: string }).code);
-      expect(new Set(codes)).toEqual(new Set(["ECONNRESET"]));
-      expect(client.all("CLIENT_ESTABLISHED")).toEqual([]);
-      expect(client.context.connections).toBe(0);
+      await allReset(client, whole);
     },
   );
+
+  describe("comes once over TLS, and leaks nothing, for", () => {
+    const over = (answer: Answer, more: object = {}, options: ServerOptions = {}) =>
+      errorOf(answer, options, { ssl: 2, ...more }, pem);
+
+    it.each([
+      ["garbage", "\x00\x01\x02garbage\r\n\r\n", undefined],
+      ["an endless head", `HTTP/1.1 101 S\r\nA: ${"x".repeat(20_000)}`, undefined],
+      ["an endless list of headers", `HTTP/1.1 101 S\r\n${"A: b\r\n".repeat(200)}`, undefined],
+      ["a refusal", "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", 403],
+      ["a wrong Accept (row 48)", "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 101],
+    ])("%s", async (_what, text, status) => {
+      const error = await over((peer) => peer.send(text));
+      expect([error.code, error.status]).toEqual(["ERR_HANDSHAKE", status]);
+    });
+
+    it("an extension and a sub-protocol that nobody asked for (row 48)", async () => {
+      for (const header of ["Extensions: permessage-deflate", "Protocol: x"])
+        expect(
+          await over((peer, request) => peer.send(switching(request, `Sec-WebSocket-${header}\r\n`))),
+        ).toMatchObject({ code: "ERR_HANDSHAKE", status: 101 });
+    });
+
+    it("half a head, until the time is up", async () => {
+      const error = await over((peer) => peer.send("HTTP/1.1 101 Swi"), { timeout: 150 });
+      expect(error.code).toBe("ETIMEDOUT");
+    });
+
+    it("a 101 that is cut at any byte", async () => {
+      const whole = switching("Sec-WebSocket-Key: x\r\n").length;
+      let cut = 0;
+      const fake = await FakeServer.start((peer, request) => cutAt(cut++, "end")(peer, request), pem);
+      const client = await startClient(loop);
+      for (let i = 0; i < whole; i++) client.context.clientConnect({ url: fake.url, ssl: 2 });
+      await allReset(client, whole);
+    });
+
+    it("a TLS handshake that is cut anywhere", async () => {
+      const fake = await FakeServer.start(() => {}, pem);
+      // The server's part of the handshake has some 1,400 bytes.
+      for (let cut = 0; cut < 1400; cut += 100) {
+        const between = createServer((socket) => {
+          const server = connect(fake.port, "127.0.0.1");
+          let left = cut;
+          socket.on("error", () => {}).pipe(server.on("error", () => {}));
+          server.on("close", () => socket.destroy());
+          server.on("data", (bytes) => {
+            socket.write(bytes.subarray(0, left));
+            left -= bytes.length;
+            if (left <= 0) server.destroy();
+          });
+        });
+        await new Promise<void>((resolve) => between.listen(0, "127.0.0.1", resolve));
+        const { port } = between.address() as { port: number };
+        const client = await startClient(loop);
+        client.context.clientConnect({ address: "127.0.0.1", port, ssl: 2 });
+        expect((await outcome(client))?.code).toMatch(/^(ECONNRESET|EPIPE|ERR_SSL_|EPROTO)/);
+        await new Promise((resolve) => between.close(resolve));
+        await client.destroy();
+        expect(client.all("CLIENT_CONNECTION_ERROR")).toHaveLength(1);
+      }
+    });
+  });
 
   it("does not come for a 101 that arrives byte by byte", async () => {
     const fake = await FakeServer.start(async (peer, request) => {

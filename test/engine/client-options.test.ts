@@ -112,6 +112,9 @@ describe("a wrong option throws a TypeError that names it", () => {
     ["proxy", { address: "a", proxy: "http://a%zz:b@h" }],
     ["proxy", { address: "a", proxy: "http://h:0" }],
     ["maxRedirects", { address: "a", maxRedirects: -1 }],
+    ["retry", { address: "a", retry: true }],
+    ["retry.minDelay", { address: "a", retry: { minDelay: 0 } }],
+    ["signal", { address: "a", signal: {} }],
     ["adress", { adress: "a" }],
     ["constructor", { constructor: "a" }],
   ])("%s: %j", (name, options) => {
@@ -147,6 +150,43 @@ describe("a redirect (row 50)", () => {
       expect(next.tls).toEqual({ ca: "ca.pem" });
     },
   );
+
+  it("to another place has the certificate verified, whatever was said of the first (row 50)", () => {
+    for (const choice of [2, { rejectUnauthorized: false, ca: "ca.pem" }] as const) {
+      const first = resolveClient({ url: "wss://a.test/", ssl: choice });
+      expect(redirectedClient(first, "/there")!.tls.rejectUnauthorized).toBe(false);
+      for (const location of ["wss://b.test/", "wss://a.test:444/"])
+        expect(redirectedClient(first, location)!.tls).toEqual(choice === 2 ? {} : { ca: "ca.pem" });
+    }
+  });
+
+  it("to the name in host is somebody else, unless it is the address too (row 50)", () => {
+    const named = resolveClient({ address: "10.0.0.1", host: "b.test", headers });
+    for (const location of ["ws://b.test/x", "wss://b.test/x", "//b.test/x"]) {
+      const next = redirectedClient(named, location)!;
+      expect([next.headers, next.target.address]).toEqual([{ "X-Other": "kept" }, "b.test"]);
+    }
+    for (const location of ["/x", "x", "ws://10.0.0.1/x", "http://10.0.0.1:80/x"]) {
+      const next = redirectedClient(named, location)!;
+      expect([next.headers, next.target]).toEqual([headers, { ...named.target, path: "/x" }]);
+    }
+  });
+
+  it("on a Unix socket stays there for the name that the server goes by", () => {
+    const socket = resolveClient({ socketPath: "/run/x", host: "b.test", headers });
+    expect(redirectedClient(socket, "ws://b.test/x")!.target).toEqual({ ...socket.target, path: "/x" });
+    const away = redirectedClient(socket, "ws://c.test/x")!;
+    expect([away.headers, away.target.socketPath]).toEqual([{ "X-Other": "kept" }, undefined]);
+    expect(redirectedClient(socket, "wss://b.test/x")!.headers).toEqual({ "X-Other": "kept" });
+  });
+
+  it("knows an address however it is written", () => {
+    for (const address of ["A.test", "0:0:0:0:0:0:0:1", "127.1"]) {
+      const own = resolveClient({ address, port: 8080, host: "h", headers });
+      const place = address === "127.1" ? "127.0.0.1" : address.includes(":") ? "[::1]" : "a.test";
+      expect(redirectedClient(own, `ws://${place}:8080/x`)!.headers).toEqual(headers);
+    }
+  });
 
   it("from plain to TLS on the same name keeps them", () => {
     const plain = resolveClient({ url: "ws://a.test/", headers });

@@ -14,6 +14,7 @@ import { rounds } from "../support/raw.ts";
 import {
   describeLoops,
   type Hooks,
+  Recorder,
   type ServerOptions,
   startServer,
   temporaryFolder,
@@ -213,6 +214,23 @@ describeLoops("a client", (loop) => {
       expect(fake.requests[0]).toContain("\r\nX-Token: late\r\n");
     });
 
+    it("takes no header once the callback is over: add throws", async () => {
+      for (const delay of [() => {}, () => Promise.resolve()]) {
+        let late: (name: string, value: string) => void = () => {};
+        const on: Hooks = {
+          CLIENT_APPEND_HANDSHAKE_HEADER: (_wsi, add: typeof late) => {
+            late = add;
+            add("X-In", "time");
+            return delay() as undefined;
+          },
+        };
+        const { fake, client } = await connect(accept, on);
+        expect(await outcome(client)).toBeUndefined();
+        expect(fake.requests[0]).toContain("X-In: time");
+        expect(() => late("X-Too", "late")).toThrow(expect.objectContaining({ code: "ERR_REQUEST_SENT" }));
+      }
+    });
+
     it.each([
       ["returns nonzero", () => 1, "ECANCELED"],
       [
@@ -250,6 +268,18 @@ describeLoops("a client", (loop) => {
       expect(client.all("CLIENT_RECEIVE").map(({ input }) => String(input))).toEqual(["one", "two"]);
       expect(client.names().indexOf("CLIENT_ESTABLISHED")).toBe(1);
     });
+
+    it.each(["Content-Length: 7", "Transfer-Encoding: chunked", "Content-Length: x"])(
+      "begins right behind a 101 that has %s: it has no body, whatever it says (RFC 9112 section 6.3)",
+      async (header) => {
+        const { client } = await connect((peer, request) =>
+          peer.send(
+            Buffer.concat([Buffer.from(switching(request, `${header}\r\n`)), textFrame("hello", plain)]),
+          ),
+        );
+        expect(String((await client.nth("CLIENT_RECEIVE")).input)).toBe("hello");
+      },
+    );
 
     it("keeps them for who holds receiving back, before or in CLIENT_ESTABLISHED", async () => {
       const answer: Answer = (peer, request) =>
@@ -352,6 +382,24 @@ describeLoops("a client", (loop) => {
         { CLIENT_ESTABLISHED: () => 1 },
       );
       expect((await client.nth("CLIENT_CLOSED")).input).toMatchObject({ code: 1005, wasClean: true });
+    });
+
+    it("counts in context.connections until CLIENT_CLOSED is told, here and at the server's", async () => {
+      const counts: number[] = [];
+      const count = (wsi: Wsi) => void counts.push(wsi.context.connections);
+      const server = await startServer({ eventLoop: loop, on: { CLOSED: count } });
+      const client = await startClient(loop, { on: { CLIENT_CLOSED: count } });
+      for (const how of ["client", "server"]) {
+        client.context.clientConnect({ address: "127.0.0.1", port: server.port });
+        const nth = how === "client" ? 1 : 2;
+        const [mine, theirs] = [
+          await client.nth("CLIENT_ESTABLISHED", nth),
+          await server.nth("ESTABLISHED", nth),
+        ];
+        (how === "client" ? mine : theirs).wsi.terminate();
+        await Promise.all([client.nth("CLIENT_CLOSED", nth), server.nth("CLOSED", nth)]);
+      }
+      expect(counts).toEqual([1, 1, 1, 1]);
     });
 
     it("drops at terminate, once: 1006", async () => {
@@ -464,6 +512,55 @@ describeLoops("a client", (loop) => {
       expect(client.all("CLIENT_CONNECTION_ERROR")[0].wsi).toBe(late);
       expect(client.notes.at(-1)?.reason).toBe("PROTOCOL_DESTROY");
       expect(() => client.context.clientConnect({ url: silent.url })).toThrow(/destroyed/);
+    });
+
+    it("by perSessionData of a later attempt, which then goes nowhere", async () => {
+      const abort = new AbortController();
+      let made = 0;
+      const perSessionData = () => {
+        if (++made === 2) abort.abort();
+        return {};
+      };
+      const fake = await FakeServer.start((peer) => peer.abort());
+      const client = await startClient(loop, { protocol: { perSessionData } });
+      client.context.clientConnect({ url: fake.url, signal: abort.signal, retry: { minDelay: 1 } });
+      expect((await client.nth("CLIENT_CONNECTION_ERROR", 2)).input).toMatchObject({ code: "ECANCELED" });
+      await rounds(30);
+      expect([fake.peers.length, client.context.connections]).toEqual([1, 0]);
+    });
+
+    it("by perSessionData of the protocol that the server chose: one outcome, and no session", async () => {
+      const abort = new AbortController();
+      const [a, b] = ["a", "b"].map((name) => {
+        return new Recorder({}, { name, perSessionData: () => name === "b" && abort.abort() });
+      });
+      const fake = await FakeServer.start((peer, request) =>
+        peer.send(switching(request, "Sec-WebSocket-Protocol: b\r\n")),
+      );
+      const client = await startClient(loop, { protocols: [a.protocol, b.protocol] });
+      client.context.clientConnect({ url: fake.url, protocol: ["a", "b"], signal: abort.signal });
+      await b.nth("CLIENT_CONNECTION_ERROR");
+      await fake.peers[0].closed();
+      expect([a.names(), b.names()]).toEqual([
+        ["CLIENT_APPEND_HANDSHAKE_HEADER"],
+        ["CLIENT_CONNECTION_ERROR"],
+      ]);
+      expect(client.context.connections).toBe(0);
+    });
+
+    it("of an attempt that is over, by a token that comes to nothing too late: the next one is made", async () => {
+      let fail = (_error: Error) => {};
+      const fake = await FakeServer.start(accept);
+      const client = await startClient(loop, {
+        on: {
+          CLIENT_APPEND_HANDSHAKE_HEADER: (wsi) =>
+            wsi.attempt > 1 ? 0 : new Promise<number>((_, reject) => void (fail = reject)),
+          CLIENT_CONNECTION_ERROR: () => fail(new Error("too late")),
+        },
+      });
+      client.context.clientConnect({ url: fake.url, timeout: 50, retry: { minDelay: 20 } });
+      expect((await client.nth("CLIENT_CONNECTION_ERROR")).input).toMatchObject({ code: "ETIMEDOUT" });
+      await client.nth("CLIENT_ESTABLISHED");
     });
 
     it("in TIMER, by a nonzero return", async () => {

@@ -5,6 +5,9 @@ import { gateContract } from "./contract-gate.ts";
 import { lifeContract } from "./contract-life.ts";
 import { openingContract } from "./contract-opening.ts";
 import { tlsContract } from "./contract-tls.ts";
+import { tlsAbuseContract } from "./contract-tls-abuse.ts";
+import { tlsClientContract } from "./contract-tls-client.ts";
+import { tlsHandshakeContract } from "./contract-tls-handshake.ts";
 import { Stage } from "./recorder.ts";
 
 /** Gives the stage of the running test: a fresh loop, closed when the test ends. */
@@ -31,5 +34,8 @@ export function loopContract(name: string, create: () => Promise<Loop> | Loop): 
     describe("the life of a link", () => lifeContract(onStage));
     describe("listen, connect and adopt", () => openingContract(onStage, create));
     describe("TLS", () => tlsContract(onStage));
+    describe("the handshake of TLS", () => tlsHandshakeContract(onStage, create));
+    describe("TLS and what is not", () => tlsAbuseContract(onStage));
+    describe("TLS to a server", () => tlsClientContract(onStage));
   });
 }

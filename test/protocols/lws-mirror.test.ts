@@ -3,8 +3,16 @@ import { type LwsMirrorOptions, lwsMirror } from "sluice/protocols";
 import { describe, expect, it } from "vitest";
 import { FakeWsi, fakeContext, text } from "./fake-wsi.ts";
 
-const { PROTOCOL_INIT, FILTER_PROTOCOL_CONNECTION, ESTABLISHED, RECEIVE, SERVER_WRITEABLE, TIMER, CLOSED } =
-  CallbackReason;
+const {
+  BROADCAST,
+  PROTOCOL_INIT,
+  FILTER_PROTOCOL_CONNECTION,
+  ESTABLISHED,
+  RECEIVE,
+  SERVER_WRITEABLE,
+  TIMER,
+  CLOSED,
+} = CallbackReason;
 
 function start(options?: LwsMirrorOptions): Context {
   const context = fakeContext();
@@ -26,6 +34,46 @@ const sendMany = (wsi: FakeWsi, count: number) => {
 };
 const flow = (wsi: FakeWsi) =>
   wsi.take().filter(([name]) => name === "rxFlowControl" || name === "setTimer" || name === "terminate");
+
+/** A context on a bus, and what its mirror has broadcast. */
+function startOnBus(): { context: Context; sent: Buffer[] } {
+  const sent: Buffer[] = [];
+  const broadcast = (protocol: unknown, data: Buffer, options: { filter: () => boolean }) => {
+    expect([protocol, options.filter()]).toEqual([lwsMirror, false]);
+    sent.push(data);
+  };
+  const context = Object.assign(fakeContext(), { busStats: {}, broadcast }) as Context;
+  new FakeWsi(lwsMirror as never, context).call(PROTOCOL_INIT);
+  return { context, sent };
+}
+
+describe("lws-mirror on a bus", () => {
+  it("takes a message to the rooms of that name in other processes, once for all sessions", () => {
+    const { context: here, sent } = startOnBus();
+    const { context: there, sent: sentThere } = startOnBus();
+    const others = [open(there, "mirror=a"), open(there, "mirror=a"), open(there, "mirror=b")];
+    send(open(here, "mirror=a"), "hello");
+    expect(sent).toHaveLength(1);
+    for (const other of others) other.call(BROADCAST, sent[0]);
+    for (const other of others) other.call(SERVER_WRITEABLE);
+    expect(others.map((other) => other.takeText())).toEqual([["hello"], ["hello"], []]);
+    expect(sentThere).toEqual([]);
+  });
+
+  it("drops what comes from afar when the room is full", () => {
+    const { context: here, sent } = startOnBus();
+    const { context: there } = startOnBus();
+    const reader = open(there);
+    const writer = open(here);
+    for (let i = 0; i < 300; i++) {
+      send(writer, String(i));
+      writer.call(SERVER_WRITEABLE);
+      reader.call(BROADCAST, sent[i]);
+    }
+    reader.call(SERVER_WRITEABLE);
+    expect(reader.takeText()).toEqual(Array.from({ length: 256 }, (_, i) => String(i)));
+  });
+});
 
 describe("lws-mirror", () => {
   it("sends each message to everybody, its sender included, when they can be written to", () => {

@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { type ConnectionError, NO_LISTEN } from "../../lib/index.ts";
 import { acceptValue } from "../../lib/ws/handshake-server.ts";
 import { RawClient } from "./raw.ts";
@@ -33,12 +34,12 @@ export class FakeServer {
   readonly requests: string[] = [];
   readonly peers: RawClient[] = [];
   readonly #server: Server;
+  readonly #scheme: "ws" | "wss";
   readonly #sockets = new Set<Socket>();
 
-  constructor(answer: Answer) {
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      this.#sockets.add(socket);
-      socket.on("close", () => this.#sockets.delete(socket));
+  constructor(answer: Answer, tls?: { cert: string; key: string }) {
+    const shared = { allowHalfOpen: true, noDelay: true };
+    const onSocket = (socket: Socket) => {
       const peer = new RawClient(socket);
       this.peers.push(peer);
       void peer.until("\r\n\r\n").then(
@@ -48,11 +49,20 @@ export class FakeServer {
         },
         () => socket.destroy(),
       );
+    };
+    this.#scheme = tls === undefined ? "ws" : "wss";
+    this.#server =
+      tls === undefined ? createServer(shared, onSocket) : createTlsServer({ ...shared, ...tls }, onSocket);
+    // Before TLS too: a handshake may never end.
+    this.#server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
     });
   }
 
-  static async start(answer: Answer): Promise<FakeServer> {
-    const fake = new FakeServer(answer);
+  /** @param tls - Certificate and key as PEM text, for one that speaks TLS. */
+  static async start(answer: Answer, tls?: { cert: string; key: string }): Promise<FakeServer> {
+    const fake = new FakeServer(answer, tls);
     fakes.add(fake);
     await new Promise<void>((resolve) => fake.#server.listen(0, "127.0.0.1", resolve));
     return fake;
@@ -63,7 +73,7 @@ export class FakeServer {
   }
 
   get url(): string {
-    return `ws://127.0.0.1:${this.port}/`;
+    return `${this.#scheme}://127.0.0.1:${this.port}/`;
   }
 
   async stop(): Promise<void> {

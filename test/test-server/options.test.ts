@@ -39,8 +39,15 @@ describe("the options of the test server", () => {
       accessLog: false,
       eventLoop: "auto",
       plugins: [],
+      bus: undefined,
       closeTest: false,
+      processes: 0,
     });
+  });
+
+  it("take a number of processes", () => {
+    expect(parse("--fork", "3").processes).toBe(3);
+    expect(complaint("--fork", "many")).toBe("--fork takes a whole number from 0 to 1024, not 'many'");
   });
 
   it("have short forms", () => {
@@ -104,6 +111,7 @@ describe("the options of the test server", () => {
       "listing",
       "access-log",
       "event-loop",
+      "bus",
       "plugin",
       "closetest",
     ]) {

@@ -13,11 +13,13 @@ export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown[]>;
 
-  constructor(args: readonly string[]) {
+  /** @param before - Words before the command, such as those that run it on another host. */
+  constructor(args: readonly string[], before: readonly string[] = []) {
     if (!existsSync(program)) {
       execFileSync("npx", ["tsc", "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
     }
-    this.#child = spawn(process.execPath, [program, ...args], {
+    const [command, ...words] = [...before, process.execPath, program, ...args];
+    this.#child = spawn(command, words, {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -31,13 +33,21 @@ export class ServerProcess {
   }
 
   /** Starts one, on a free port unless the arguments say otherwise, and waits until it listens. */
-  static async start(...args: string[]): Promise<ServerProcess> {
-    const server = new ServerProcess(["-p", "0", ...args]);
-    while (!server.stdout.includes("ends it")) {
-      const event = await Promise.race([server.#ended, once(server.#child.stdout!, "data")]);
-      if (server.#child.exitCode !== null) throw new Error(`it ended: ${server.stderr}${String(event)}`);
+  static start(...args: string[]): Promise<ServerProcess> {
+    return new ServerProcess(["-p", "0", ...args]).#listening();
+  }
+
+  /** As `start`, by a command that runs it somewhere else. */
+  static startBy(before: readonly string[], ...args: string[]): Promise<ServerProcess> {
+    return new ServerProcess(["-p", "0", ...args], before).#listening();
+  }
+
+  async #listening(): Promise<ServerProcess> {
+    while (!this.stdout.includes("ends it")) {
+      const event = await Promise.race([this.#ended, once(this.#child.stdout!, "data")]);
+      if (this.#child.exitCode !== null) throw new Error(`it ended: ${this.stderr}${String(event)}`);
     }
-    return server;
+    return this;
   }
 
   get url(): string {

@@ -105,6 +105,22 @@ describe("the test server", () => {
     },
   );
 
+  it.each(["node", "epoll"])("draws across processes with --fork on the %s loop", async (loop) => {
+    const server = await start("--fork", "3", "--event-loop", loop);
+    expect(server.stdout).toMatch(/event loop {2}(epoll|node), in 3 processes\n/);
+    const sockets = await Promise.all(
+      Array.from({ length: 24 }, () => open(server.url, "lws-mirror-protocol")),
+    );
+    const drawn = Promise.all(sockets.map((socket) => once(socket, "message")));
+    sockets[0].send("c #ff0000 1 2 3;");
+    for (const [data] of await drawn) expect(String(data)).toBe("c #ff0000 1 2 3;");
+    const closed = Promise.all(sockets.map((socket) => once(socket, "close")));
+    expect(await server.stop("SIGINT")).toBe(0);
+    for (const [code] of await closed) expect(code).toBe(1001);
+    expect(server.stdout.match(/^(Listening|Closing)/gm)).toEqual(["Listening", "Closing"]);
+    expect(server.stderr).toBe("");
+  });
+
   it("loads a plugin", async () => {
     const plugin = join(folder, "hello.mjs");
     writeFileSync(

@@ -6,6 +6,7 @@ import type { History } from "../../lib/base/history.ts";
 import { zlibCodec } from "../../lib/base/zlib-codec.ts";
 import { FAILURES } from "../../lib/ws/codes.ts";
 import { DeflateSession, type DeflateTerms } from "../../lib/ws/deflate.ts";
+import { SharedPayload, share } from "../../lib/ws/frame.ts";
 import { spelled } from "../support/outlet.ts";
 import { hex } from "../support/raw.ts";
 
@@ -241,5 +242,52 @@ describe("a session", () => {
     decode(session, hex("f2 48 cd c9 c9 07 00"));
     session.close();
     expect([codec.deflated, codec.inflated]).toEqual([[null], [null]]);
+  });
+});
+
+describe("a payload that is shared", () => {
+  const settings = { level: 6, memLevel: 8, windowBits: 15 };
+  const text = "what all of them are told, and told again ".repeat(40);
+
+  /** How often it is compressed for sessions with these terms, and what they send. */
+  function round(all: Partial<DeflateTerms>[], final = true) {
+    const codec = new NotingCodec();
+    const payload = new SharedPayload(text);
+    const sent: string[] = [];
+    share(payload, () => {
+      for (const terms of all) {
+        const encoded = open({ settings, sendWindow: 0, ...terms }, codec).encode(payload.data, true, final);
+        sent.push(encoded === null ? "plain" : inflated(encoded));
+      }
+    });
+    return { compressed: codec.deflated.length, sent };
+  }
+
+  it("is compressed once for all sessions without context takeover", () => {
+    expect(round([{}, {}, {}])).toEqual({ compressed: 1, sent: [text, text, text] });
+  });
+
+  it("is compressed anew for other settings, with context takeover, and not at all below the threshold", () => {
+    const other = { ...settings, windowBits: 9 };
+    const takeover = { sendWindow: DICTIONARY_SIZE };
+    const all = [{}, { settings: other }, takeover, { threshold: 10_000 }, {}, { settings: other }, takeover];
+    const sent = [text, text, text, "plain", text, text, text];
+    expect(round(all)).toEqual({ compressed: 4, sent });
+  });
+
+  it("is compressed anew where it is a fragment", () => {
+    expect(round([{}, {}], false).compressed).toBe(2);
+  });
+
+  it("stays what it was though the codec lends its output", () => {
+    const codec = new NotingCodec();
+    const payload = new SharedPayload(text);
+    share(payload, () => {
+      const [one, two] = [open({ settings, sendWindow: 0 }, codec), open({ settings, sendWindow: 0 }, codec)];
+      const kept = one.encode(payload.data, true, true)!;
+      two.encode(Buffer.from("another message"), true, true);
+      expect(two.encode(payload.data, true, true)).toBe(kept);
+      expect(inflated(kept)).toBe(text);
+    });
   });
 });

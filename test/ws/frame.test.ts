@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
-import { FIN, headerSize, lend, sendFrame, sendMaskedFrame, takeBack } from "../../lib/ws/frame.ts";
+import {
+  FIN,
+  headerSize,
+  lend,
+  SharedPayload,
+  sendFrame,
+  sendMaskedFrame,
+  share,
+  sharedPayload,
+  takeBack,
+} from "../../lib/ws/frame.ts";
 import type { FrameLimits } from "../../lib/ws/parser.ts";
 import { CLIENT, joined, parse, SERVER } from "../support/frame-events.ts";
 import { parseFrame, parseFrames } from "../support/frames.ts";
@@ -243,6 +253,126 @@ describe("a payload that is lent", () => {
     sendMaskedFrame(outlet, BINARY, view);
     expect(view.equals(counting(5000))).toBe(true);
     expect(Buffer.from(unmasked(outlet.takeBytes())).equals(counting(5000))).toBe(true);
+  });
+});
+
+describe("a payload that is shared", () => {
+  /** What `count` sessions send in a round. */
+  function round(data: string | Uint8Array, send: (outlet: MemoryOutlet, data: Buffer) => void, count = 3) {
+    const payload = new SharedPayload(data);
+    const outlets = Array.from({ length: count }, () => new MemoryOutlet());
+    share(payload, () => {
+      for (const outlet of outlets) send(outlet, payload.data);
+    });
+    return { payload, outlets };
+  }
+
+  it("is a copy of bytes, and UTF-8 of a string", () => {
+    const bytes = Buffer.from("bytes");
+    const { data } = new SharedPayload(bytes);
+    bytes.fill(0);
+    expect(data.toString()).toBe("bytes");
+    expect(new SharedPayload(Uint8Array.of(1, 2)).data).toEqual(Buffer.of(1, 2));
+    expect(new SharedPayload("één").data).toEqual(Buffer.from("één"));
+    expect(new SharedPayload("").data).toHaveLength(0);
+  });
+
+  it.each(sizes)("of %i bytes is the same frame for each that sends it", (size) => {
+    const sent: number[] = [];
+    const { outlets } = round(counting(size), (outlet, data) => sent.push(sendFrame(outlet, BINARY, data)));
+    expect(sent).toEqual([size, size, size]);
+    for (const outlet of outlets)
+      expect(sentPayload(outlet.takeBytes(), BINARY).equals(counting(size))).toBe(true);
+  });
+
+  it("leaves in one copy while it is small, and from where it stands from then on", () => {
+    const [small] = round(counting(4092), (outlet, data) => sendFrame(outlet, BINARY, data)).outlets;
+    expect(small).toMatchObject({ commits: 1, sends: 0 });
+    const [large] = round(counting(4093), (outlet, data) => sendFrame(outlet, BINARY, data)).outlets;
+    expect(large).toMatchObject({ commits: 0, sends: 1 });
+  });
+
+  it("has the first byte that each of them gives: text, binary, a fragment", () => {
+    const firsts = [0x81, 0x82, 0x01, 0x80, 0x82];
+    for (const size of [3, 5000]) {
+      const outlet = new MemoryOutlet();
+      const payload = new SharedPayload(counting(size));
+      share(payload, () => {
+        for (const first of firsts) sendFrame(outlet, first, payload.data);
+      });
+      const bytes = outlet.takeBytes();
+      const length = headerSize(size) + size;
+      expect(bytes).toHaveLength(firsts.length * length);
+      for (const [i, first] of firsts.entries())
+        expect(sentPayload(bytes.subarray(i * length, (i + 1) * length), first)).toEqual(counting(size));
+    }
+  });
+
+  it("leaves other frames between as they are: of other bytes, of a part of it, of a string", () => {
+    const { outlets } = round("abcd", (outlet, data) => {
+      sendFrame(outlet, TEXT, "before");
+      sendFrame(outlet, TEXT, data);
+      sendFrame(outlet, TEXT, data.subarray(1, 3));
+      sendFrame(outlet, BINARY, Buffer.from(data));
+      sendFrame(outlet, TEXT, data);
+    });
+    for (const outlet of outlets) {
+      const texts = parseFrames(outlet.takeBytes()).map(({ opcode, payload }) => `${opcode} ${payload}`);
+      expect(texts).toEqual(["1 before", "1 abcd", "1 bc", "2 abcd", "1 abcd"]);
+    }
+  });
+
+  it("that somebody changes all the same is sent as it is then", () => {
+    let stamp = 0x30;
+    const { outlets } = round("____", (outlet, data) => {
+      data[0] = stamp++;
+      sendFrame(outlet, TEXT, data);
+    });
+    expect(outlets.map((outlet) => outlet.takeBytes().toString("latin1", 2))).toEqual([
+      "0___",
+      "1___",
+      "2___",
+    ]);
+  });
+
+  it("is masked for a server like any other, with a key for each, and stays as it is", () => {
+    const { payload, outlets } = round(counting(5000), (outlet, data) => {
+      sendMaskedFrame(outlet, BINARY, data);
+      sendFrame(outlet, BINARY, data);
+    });
+    for (const outlet of outlets) {
+      const bytes = outlet.takeBytes();
+      expect(Buffer.from(unmasked(bytes.subarray(0, 5008))).equals(counting(5000))).toBe(true);
+      expect(sentPayload(bytes.subarray(5008), BINARY).equals(counting(5000))).toBe(true);
+    }
+    expect(payload.data.equals(counting(5000))).toBe(true);
+  });
+
+  it("is shared in its round only, though that throws", () => {
+    const payload = new SharedPayload("x");
+    expect(sharedPayload(payload.data)).toBeNull();
+    const fail = () => {
+      expect(sharedPayload(payload.data)).toBe(payload);
+      expect(sharedPayload(Buffer.from("x"))).toBeNull();
+      throw new Error("on purpose");
+    };
+    expect(() => share(payload, fail)).toThrow("on purpose");
+    expect(sharedPayload(payload.data)).toBeNull();
+    const outlet = new MemoryOutlet();
+    sendFrame(outlet, TEXT, payload.data);
+    expect(outlet.take()).toBe("81 01 78");
+  });
+
+  it("keeps a copy of each of its compressed forms", () => {
+    const payload = new SharedPayload("x");
+    const [one, other] = [{}, {}];
+    const bytes = Buffer.of(1, 2);
+    expect(payload.compressed(one)).toBeUndefined();
+    const kept = payload.keepCompressed(one, bytes);
+    bytes.fill(0);
+    expect(payload.compressed(one)).toBe(kept);
+    expect(kept).toEqual(Buffer.of(1, 2));
+    expect(payload.compressed(other)).toBeUndefined();
   });
 });
 

@@ -1,10 +1,12 @@
-import { lookup } from "node:dns";
 import { isIP } from "node:net";
 import { monotonicMs } from "../../base/clock.ts";
 import { codedError } from "../../base/errors.ts";
 import type { Timed } from "../../base/timers.ts";
+import { resolveName } from "../addresses.ts";
+import { Race, type Runner } from "../connect-race.ts";
 import type { ConnectOptions, OnLink, Task } from "../loop.ts";
 import { encodeInternet, encodePath, familyOf, hostOf, portOf } from "./address.ts";
+import type { Handshake } from "./handshake.ts";
 import {
   AF_UNIX,
   EINPROGRESS,
@@ -19,114 +21,120 @@ import {
   TCP_NODELAY,
 } from "./libc.ts";
 import type { ListenHost } from "./listen.ts";
+import type { Openssl } from "./openssl.ts";
 import type { Source } from "./pollset.ts";
+import { SecureClient, type SecureHost, type SecureOutcome } from "./tls-connect.ts";
 
 /** What an attempt to connect needs of its loop. */
-export interface ConnectHost extends ListenHost {
+export interface ConnectHost extends ListenHost, SecureHost {
   /** Those that are on their way. */
   readonly connectors: Set<Connector>;
   soon(task: Task): void;
+  /** Makes a link of an open socket and offers it to `onLink`. */
+  openLink(fd: number, host: string, port: number, onLink: OnLink): void;
 }
 
-/** Milliseconds after which the next address is tried beside those that have not answered (RFC 8305 section 5). */
-const STAGGER = 250;
-
 /**
- * One call of `connect`: resolves the name, tries the addresses one after the other, and keeps the first that answers.
+ * One call of `connect`: resolves the name, and has its addresses race.
  *
  * ```
- *   resolve ─► attempt 1 ──250 ms or failure──► attempt 2 ─► …     first open one: onLink, the others are closed
- *                                                                 none left, or the time is up: onError
+ *   resolve ─► race ─► TLS ─┬─► onLink                    TLS only where it is asked for
+ *                           └─► onError, as from everywhere and when the time is up
  * ```
  */
-export class Connector implements Task {
+export class Connector implements Task, Timed, SecureOutcome {
+  deadline = 0;
+  timerSlot = -1;
   readonly #host: ConnectHost;
   readonly #options: ConnectOptions;
   readonly #onLink: OnLink;
   readonly #onError: (error: Error) => void;
-  readonly #attempts = new Set<Attempt>();
-  readonly #timeout: Alarm;
-  readonly #stagger: Alarm;
-  #addresses: Uint8Array[] = [];
+  readonly #race: Race<Attempt>;
+  readonly #secure: SecureClient | undefined;
+  /** Gives up to resolve the name. */
+  #forget: () => void = () => {};
+  #addresses: readonly string[] = [];
   #failure: Error | undefined;
   #done = false;
 
-  constructor(host: ConnectHost, options: ConnectOptions, onLink: OnLink, onError: (error: Error) => void) {
+  /** @param openssl - For `options.tls`. */
+  constructor(
+    host: ConnectHost,
+    options: ConnectOptions,
+    openssl: Openssl | undefined,
+    onLink: OnLink,
+    onError: (error: Error) => void,
+  ) {
     this.#host = host;
     this.#options = options;
     this.#onLink = onLink;
     this.#onError = onError;
-    this.#timeout = new Alarm(() => this.#timedOut());
-    this.#stagger = new Alarm(() => this.#next());
+    this.#race = new Race(
+      host.timers,
+      (address) => new Attempt(host, this, address, this.#encode(address)),
+      (error) => this.fail(error),
+    );
     host.connectors.add(this);
-    host.timers.set(this.#timeout, monotonicMs() + options.timeout);
-    this.#resolve();
+    host.timers.set(this, monotonicMs() + options.timeout);
+    this.#secure = openssl && new SecureClient(host, openssl, options, this);
+    if (this.#secure === undefined) this.#resolve();
+    else
+      void this.#secure.load().then(
+        () => this.#resolve(),
+        (error) => this.#resolved(error, []),
+      );
   }
 
   #resolve(): void {
-    const { path, host = "localhost", port = 0 } = this.#options;
-    try {
-      if (path !== undefined) this.#resolved([encodePath(path)]);
-      else if (isIP(host)) this.#resolved([encodeInternet(host, port)]);
-      else
-        lookup(host, { all: true }, (error, found) => {
-          if (error) this.#unresolved(error);
-          else this.#resolved(found.map((entry) => encodeInternet(entry.address, port)));
-        });
-    } catch (error) {
-      this.#unresolved(error as Error);
-    }
-  }
-
-  #unresolved(error: Error): void {
-    this.#failure = error;
-    this.#resolved([]);
+    if (this.#done) return;
+    const { path, host = "localhost" } = this.#options;
+    if (path !== undefined || isIP(host)) return this.#resolved(null, [path ?? host]);
+    this.#forget = resolveName(host, (error, found) => this.#resolved(error, found));
   }
 
   /** The rest happens within a turn. */
-  #resolved(addresses: Uint8Array[]): void {
-    if (this.#done) return;
+  #resolved(error: Error | null, addresses: readonly string[]): void {
+    if (error !== null) this.#failure = error;
     this.#addresses = addresses;
     this.#host.soon(this);
   }
 
   runSoon(): void {
-    this.#next();
+    if (this.#done) return;
+    if (this.#failure !== undefined) this.fail(this.#failure);
+    else this.#race.run(this.#addresses);
   }
 
-  /** Tries the next address; when there is none and nobody is on the way, that is the end. */
-  #next(): void {
-    while (!this.#done && this.#addresses.length > 0) {
-      const attempt = new Attempt(this.#host, this);
-      const failure = attempt.start(this.#addresses.shift()!);
-      if (failure !== undefined) {
-        this.#failure = failure;
-        continue;
-      }
-      this.#attempts.add(attempt);
-      if (this.#addresses.length > 0) this.#host.timers.set(this.#stagger, monotonicMs() + STAGGER);
-      return;
-    }
-    if (!this.#done && this.#attempts.size === 0) this.fail(this.#failure!);
+  #encode(address: string): Uint8Array {
+    const { path, port = 0 } = this.#options;
+    return path === undefined ? encodeInternet(address, port) : encodePath(path);
   }
 
-  /** Called by an attempt that has its answer. */
+  /** Called by an attempt that has its answer, which may be an error number. */
   answered(attempt: Attempt, errno: number): void {
-    this.#attempts.delete(attempt);
-    if (errno !== 0) {
-      this.#failure = systemError(errno, "connect");
-      attempt.close();
-      this.#next();
-      return;
-    }
+    if (errno !== 0) return this.#race.failed(attempt, this.refusal(errno, attempt.where));
     const fd = attempt.detach();
+    this.#race.won(attempt);
+    const { address } = attempt;
+    if (this.#secure !== undefined) return this.#secure.begin(fd, hostOf(address), portOf(address));
     this.cancel();
-    const address = attempt.address;
     this.#host.openLink(fd, hostOf(address), portOf(address), this.#onLink);
   }
 
-  #timedOut(): void {
-    this.fail(codedError("ETIMEDOUT", `connect failed: no answer within ${this.#options.timeout} ms`));
+  secured(handshake: Handshake): void {
+    this.cancel();
+    handshake.hand((secured) => this.#host.openSecureLink(secured, this.#onLink));
+  }
+
+  /** What came of a connect to an address, in the words of Node. */
+  refusal(errno: number, where: string): Error {
+    const { code } = systemError(errno, "connect");
+    const { path, port = 0 } = this.#options;
+    return codedError(code, `connect ${code} ${path === undefined ? `${where}:${port}` : where}`);
+  }
+
+  onDeadline(): void {
+    this.fail(codedError("ETIMEDOUT", `no connection within ${this.#options.timeout} ms`));
   }
 
   /** The end without a link. Called within a turn. */
@@ -140,46 +148,42 @@ export class Connector implements Task {
   cancel(): void {
     if (this.#done) return;
     this.#done = true;
+    this.#forget();
     this.#host.connectors.delete(this);
-    this.#host.timers.clear(this.#timeout);
-    this.#host.timers.clear(this.#stagger);
-    for (const attempt of this.#attempts) attempt.close();
-    this.#attempts.clear();
+    this.#host.timers.clear(this);
+    this.#race.stop();
+    this.#secure?.drop();
   }
 }
 
 /** A socket on its way to one address. */
-class Attempt implements Source {
-  fd = -1;
+class Attempt implements Source, Runner {
+  fd: number;
   generation = 0;
-  address: Uint8Array = new Uint8Array();
+  readonly address: Uint8Array;
+  /** The address as text. */
+  readonly where: string;
   readonly #host: ConnectHost;
   readonly #connector: Connector;
 
-  constructor(host: ConnectHost, connector: Connector) {
+  /** Throws when it fails at once. */
+  constructor(host: ConnectHost, connector: Connector, where: string, address: Uint8Array) {
+    const { libc, pollset } = host;
     this.#host = host;
     this.#connector = connector;
-  }
-
-  /** Returns the error when it fails at once. */
-  start(address: Uint8Array): Error | undefined {
-    const libc = this.#host.libc;
+    this.where = where;
     this.address = address;
     this.fd = libc.socket(familyOf(address), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (this.fd < 0) return systemError(libc.errno(), "socket");
+    if (this.fd < 0) throw connector.refusal(libc.errno(), where);
     if (familyOf(address) !== AF_UNIX) libc.setOption(this.fd, IPPROTO_TCP, TCP_NODELAY, 1);
     // A connection that is there at once is writable at once: one way for both.
     const errno = libc.connect(this.fd, address) < 0 ? libc.errno() : EINPROGRESS;
-    if (errno !== EINPROGRESS) {
-      this.close();
-      return systemError(errno, "connect");
-    }
     try {
-      this.#host.pollset.add(this, EPOLLOUT, true);
-      return undefined;
+      if (errno !== EINPROGRESS) throw connector.refusal(errno, where);
+      pollset.add(this, EPOLLOUT, true);
     } catch (error) {
-      this.close();
-      return error as Error;
+      this.destroy();
+      throw error;
     }
   }
 
@@ -193,18 +197,7 @@ class Attempt implements Source {
     return this.#host.pollset.detach(this);
   }
 
-  close(): void {
+  destroy(): void {
     this.#host.pollset.close(this);
-  }
-}
-
-/** A timer entry of its own, because a connector has two. */
-class Alarm implements Timed {
-  deadline = 0;
-  timerSlot = -1;
-  readonly onDeadline: () => void;
-
-  constructor(onDeadline: () => void) {
-    this.onDeadline = onDeadline;
   }
 }

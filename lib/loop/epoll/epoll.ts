@@ -9,12 +9,15 @@ import { type ConnectHost, Connector } from "./connect.ts";
 import { Cork } from "./cork.ts";
 import { Gate } from "./gate.ts";
 import { EPOLLIN, type Libc, loadLibc } from "./libc.ts";
-import { EpollLink, HEADROOM, type LinkHost } from "./link.ts";
+import { EpollLink, HEADROOM } from "./link.ts";
+import type { HostedLink, LinkHost } from "./link-host.ts";
 import { Acceptor, addressesToBind, openListener } from "./listen.ts";
 import { Notes } from "./notes.ts";
 import { Pollset, type Source } from "./pollset.ts";
 import { Pump } from "./pump.ts";
 import { type StreamHost, Streams } from "./streams.ts";
+import { type DoorHost, findOpenssl, openDoor } from "./tls-door.ts";
+import { type Secured, TlsLink } from "./tls-link.ts";
 import { type LoopCodec, openCodec } from "./zlib.ts";
 
 /** The receive buffer; one recv takes as much of it as lies behind the headroom. */
@@ -35,7 +38,7 @@ export function createEpollLoop(logger: Logger = quietLogger): Loop {
   return new EpollLoop(loadLibc(), logger);
 }
 
-class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
+class EpollLoop implements Loop, LinkHost, ConnectHost, DoorHost, StreamHost {
   readonly name = "epoll";
   readonly timers: TimerQueue;
   readonly libc: Libc;
@@ -46,6 +49,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   readonly connectors = new Set<Connector>();
   received: Buffer = Buffer.allocUnsafeSlow(0);
   landing: Buffer = this.received;
+  landingAddress = 0;
   now = monotonicMs();
   turn = 0;
 
@@ -76,25 +80,24 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
 
   async listen(options: ListenOptions, onLink: OnLink): Promise<Listener> {
     this.#refuseClosed();
-    if (options.tls !== undefined) return this.#listenSecurely(options, onLink);
+    const openssl = options.tls && findOpenssl(this.logger);
+    if (options.tls !== undefined && openssl === undefined) {
+      const listener = await this.#useStreams().listen(options, onLink);
+      this.#refuseClosed();
+      return listener;
+    }
     const addresses = await addressesToBind(options);
     this.#refuseClosed();
-    return openListener(this, addresses, options, onLink);
-  }
-
-  /** TLS is Node's, on its streams. */
-  async #listenSecurely(options: ListenOptions, onLink: OnLink): Promise<Listener> {
-    const listener = await this.#useStreams().listen(options, onLink);
-    if (this.#closing !== undefined) await listener.close();
-    this.#refuseClosed();
-    return listener;
+    return openListener(this, addresses, options, openDoor(this, openssl, options, onLink));
   }
 
   connect(options: ConnectOptions, onLink: OnLink, onError: (error: Error) => void): () => void {
     this.#refuseClosed();
-    if (options.tls !== undefined || options.prelude !== undefined)
+    const openssl = options.tls && findOpenssl(this.logger);
+    // What is said before TLS is read from a stream, so that stream has the rest of it too.
+    if (options.prelude !== undefined || (options.tls !== undefined && openssl === undefined))
       return this.#useStreams().connect(options, onLink, onError);
-    const connector = new Connector(this, options, onLink, onError);
+    const connector = new Connector(this, options, openssl, onLink, onError);
     return () => connector.cancel();
   }
 
@@ -110,13 +113,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
 
   openLink(fd: number, host: string, port: number, onLink: OnLink): void {
     const link = new EpollLink(this, fd, host, port);
-    try {
-      const handler = onLink(link);
-      if (handler === null) link.destroy();
-      else link.handler = handler;
-    } catch (thrown) {
-      this.#threw(link, thrown);
-    }
+    this.#introduce(link, onLink);
     try {
       if (link.fd >= 0) this.pollset.add(link, EPOLLIN, false);
     } catch (error) {
@@ -124,17 +121,40 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
     }
   }
 
+  openSecureLink(secured: Secured & Source, onLink: OnLink): void {
+    const link = new TlsLink(this, secured);
+    this.pollset.replace(secured, link, EPOLLIN);
+    this.#introduce(link, onLink);
+    if (link.fd >= 0) link.begin();
+  }
+
+  #introduce(link: EpollLink, onLink: OnLink): void {
+    try {
+      const handler = onLink(link);
+      if (handler === null) link.destroy();
+      else link.handler = handler;
+    } catch (thrown) {
+      this.#threw(link, thrown);
+    }
+  }
+
   renewReceived(): void {
     this.received = takeVectorBuffer(RECEIVE_SIZE);
     this.landing = this.received.subarray(HEADROOM);
+    this.landingAddress = this.libc.address(this.landing);
   }
 
-  drainSoon(link: EpollLink): void {
+  feedSoon(link: HostedLink): void {
+    this.#notes.feed(link);
+    this.poke();
+  }
+
+  drainSoon(link: HostedLink): void {
     this.#notes.drain(link);
     this.poke();
   }
 
-  closed(link: EpollLink, error: Error | undefined): void {
+  closed(link: HostedLink, error: Error | undefined): void {
     this.#notes.gone(link, error);
     this.poke();
   }
@@ -172,7 +192,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
     if (openers) for (let i = 0; i < ready; i++) if (pollset.opensLinks(i)) this.#dispatch(i);
     if (this.#streams !== undefined) served += this.#streams.open() + this.#streams.feed();
     for (let i = 0; i < ready; i++) if (!openers || !pollset.opensLinks(i)) this.#dispatch(i);
-    return served;
+    return served + this.#notes.feedAll();
   }
 
   #dispatch(event: number): void {
@@ -195,7 +215,7 @@ class EpollLoop implements Loop, LinkHost, ConnectHost, StreamHost {
   }
 
   /** A handler is not expected to throw; the loop outlives it, the link does not. */
-  #threw(source: Source | undefined, thrown: unknown): void {
+  #threw(source: unknown, thrown: unknown): void {
     this.logger.error(`a handler threw: ${describeError(thrown)}`);
     if (source instanceof EpollLink)
       source.destroy(thrown instanceof Error ? thrown : new Error(describeError(thrown)));

@@ -6,11 +6,11 @@ import type { LibraryHandle } from "koffi";
 import { type CodedError, codedError, errorCode } from "../../base/errors.ts";
 
 /*
- * Every foreign function that the loop calls, and the only file that knows the FFI.
+ * Every function of libc and zlib that the loop calls, and the only file that knows the FFI.
  *
  * Memory goes to the kernel as typed arrays, never as raw addresses: the FFI looks the address up at each call, so a
  * buffer that was detached meanwhile is a null pointer and an error, not freed memory. Each length passes `within`.
- * The one exception is what z-stream.ts writes into a stream of zlib's.
+ * The exceptions are what z-stream.ts writes into a stream of zlib's, and where tls-link.ts has OpenSSL decrypt to.
  */
 
 type Koffi = typeof import("koffi");
@@ -30,8 +30,10 @@ export const SO_ERROR = 4;
 export const SO_REUSEPORT = 15;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
+export const TCP_CORK = 3;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
+export const MSG_PEEK = 2;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_MORE = 0x8000;
 export const SHUT_WR = 1;
@@ -79,6 +81,8 @@ export interface Libc {
   /** Returns the value, or -1. */
   getOption(fd: number, level: number, name: number): number;
   recv(fd: number, into: Uint8Array, length: number): number;
+  /** As `recv`, and the bytes stay there. */
+  peek(fd: number, into: Uint8Array, length: number): number;
   send(fd: number, from: Uint8Array, length: number, flags: number): number;
   /** Sends `length` bytes of `file` from `offset` on, and returns how many of them went. */
   sendFile(fd: number, file: number, offset: number, length: number): number;
@@ -90,13 +94,15 @@ export interface Libc {
   epollWait(epoll: number, events: Int32Array, limit: number, timeoutMs: number): number;
   /** A descriptor that is good for nothing but to be held and given back. */
   spare(): number;
+  /** Where memory begins. It stays there until it is detached or collected. */
+  address(memory: Uint8Array): number;
   /** Has Node's loop watch `fd`. Throws `ENOTSUP` in a worker thread. */
   watch(fd: number, onReadable: () => void): Watch;
 }
 
 /** The calls as zlib has them. A stream is the memory of a `z_stream`, which z-stream.ts knows; the rest are codes. */
 export interface Zlib {
-  /** Where memory begins, for a pointer within a stream. It stays there until it is detached or collected. */
+  /** As that of `Libc`, for a pointer within a stream. */
   address(memory: Uint8Array): number;
   /** Raw DEFLATE, without a header (so `windowBits` is given as a positive number). */
   deflateInit(stream: Uint8Array, level: number, windowBits: number, memLevel: number): number;
@@ -137,7 +143,7 @@ let loadedZlib: Zlib | undefined;
 
 /** Looks up zlib, which Node carries with it, once a process. Throws `ENOTSUP`, and says why, where it cannot be had. */
 export function loadZlib(): Zlib {
-  loadedZlib ??= bindZlib(loadKoffi());
+  loadedZlib ??= bindLibrary("zlib", bindZlib);
   return loadedZlib;
 }
 
@@ -159,7 +165,41 @@ function unsupported(why: string, cause?: unknown): CodedError {
   return codedError("ENOTSUP", `The epoll event loop is not available: ${why}`, cause);
 }
 
-type Call = (...args: unknown[]) => number;
+export type Call = (...args: unknown[]) => number;
+
+/** What a file needs that names the functions of a library which the node executable carries. */
+export interface Ffi {
+  /** Looks a function up. Pointers that only go back to the library are numbers there (`uintptr_t`). */
+  call(definition: string): Call;
+  /** Makes `run` callable for as long as the thread lives: it takes numbers and returns an int, and must not throw. */
+  callback(argumentTypes: readonly string[], run: (...words: number[]) => number): bigint;
+  /** Where memory begins. It stays there until it is detached or collected. */
+  address(memory: ArrayBufferView): number;
+  /** A copy of foreign memory. */
+  peek(address: number, length: number): Uint8Array;
+  /** Writes a pointer, or one byte, to foreign memory. */
+  pokePointer(address: number, value: number): void;
+  pokeByte(address: number, value: number): void;
+}
+
+/** Binds the functions of a library in the process. Throws `ENOTSUP`, and says why, where one is missing. */
+export function bindLibrary<T>(name: string, bind: (ffi: Ffi) => T): T {
+  const koffi = loadKoffi();
+  try {
+    const library = koffi.load(null);
+    return bind({
+      call: (definition) => library.func(definition) as Call,
+      callback: (types, run) => koffi.register(run, koffi.pointer(koffi.proto("int", [...types]))),
+      address: (memory) => Number(koffi.address(memory)),
+      peek: (address, length) =>
+        Uint8Array.from(koffi.decode(BigInt(address), koffi.array("uint8_t", length)) as Iterable<number>),
+      pokePointer: (address, value) => koffi.encode(BigInt(address), "uintptr_t", value),
+      pokeByte: (address, value) => koffi.encode(BigInt(address), "uint8_t", value),
+    });
+  } catch (error) {
+    throw unsupported(`${name} cannot be called (${(error as Error).message})`, error);
+  }
+}
 
 function bindAll(koffi: Koffi): Libc {
   try {
@@ -210,6 +250,7 @@ function bindSockets(koffi: Koffi, call: (definition: string) => Call) {
       return getsockopt(fd, level, name, value, size) < 0 ? -1 : value[0];
     },
     recv: (fd: number, into: Uint8Array, length: number) => recv(fd, into, within(into, length), 0),
+    peek: (fd: number, into: Uint8Array, length: number) => recv(fd, into, within(into, length), MSG_PEEK),
     send: (fd: number, from: Uint8Array, length: number, flags: number) =>
       send(fd, from, within(from, length), flags),
     sendFile(fd: number, file: number, offset: number, length: number) {
@@ -220,6 +261,7 @@ function bindSockets(koffi: Koffi, call: (definition: string) => Call) {
     },
     shutdown: call("int shutdown(int, int)") as Libc["shutdown"],
     close: call("int close(int)") as Libc["close"],
+    address: (memory: Uint8Array) => Number(koffi.address(memory)),
   };
 }
 
@@ -302,34 +344,28 @@ function bindWatch(koffi: Koffi, library: LibraryHandle, call: (definition: stri
 /** The size of `struct z_stream` on 64-bit machines. On others `deflateInit2_` and its like refuse it. */
 export const ZSTREAM_SIZE = 112;
 
-function bindZlib(koffi: Koffi): Zlib {
-  try {
-    const library = koffi.load(null);
-    const call = (definition: string): Call => library.func(definition) as Call;
-    const version = library.func("const char* zlibVersion()")() as string;
-    const Z_DEFLATED = 8;
-    const deflateInit2 = call("int deflateInit2_(void*, int, int, int, int, int, const char*, int)");
-    const inflateInit2 = call("int inflateInit2_(void*, int, const char*, int)");
-    const deflateSetDictionary = call("int deflateSetDictionary(void*, void*, unsigned int)");
-    const inflateSetDictionary = call("int inflateSetDictionary(void*, void*, unsigned int)");
-    return {
-      address: (memory) => Number(koffi.address(memory)),
-      deflateInit: (stream, level, windowBits, memLevel) =>
-        deflateInit2(stream, level, Z_DEFLATED, -windowBits, memLevel, 0, version, ZSTREAM_SIZE),
-      deflate: call("int deflate(void*, int)") as Zlib["deflate"],
-      deflateReset: call("int deflateReset(void*)") as Zlib["deflateReset"],
-      deflateSetDictionary: (stream, bytes) => deflateSetDictionary(stream, bytes, bytes.length),
-      deflateEnd: call("int deflateEnd(void*)") as Zlib["deflateEnd"],
-      inflateInit: (stream, windowBits) => inflateInit2(stream, -windowBits, version, ZSTREAM_SIZE),
-      inflate: call("int inflate(void*, int)") as Zlib["inflate"],
-      inflateReset: call("int inflateReset(void*)") as Zlib["inflateReset"],
-      inflateResetKeep: call("int inflateResetKeep(void*)") as Zlib["inflateResetKeep"],
-      inflateSetDictionary: (stream, bytes) => inflateSetDictionary(stream, bytes, bytes.length),
-      inflateEnd: call("int inflateEnd(void*)") as Zlib["inflateEnd"],
-    };
-  } catch (error) {
-    throw unsupported(`zlib cannot be called (${(error as Error).message})`, error);
-  }
+function bindZlib({ call, address }: Ffi): Zlib {
+  const version = (call("const char* zlibVersion()") as unknown as () => string)();
+  const Z_DEFLATED = 8;
+  const deflateInit2 = call("int deflateInit2_(void*, int, int, int, int, int, const char*, int)");
+  const inflateInit2 = call("int inflateInit2_(void*, int, const char*, int)");
+  const deflateSetDictionary = call("int deflateSetDictionary(void*, void*, unsigned int)");
+  const inflateSetDictionary = call("int inflateSetDictionary(void*, void*, unsigned int)");
+  return {
+    address,
+    deflateInit: (stream, level, windowBits, memLevel) =>
+      deflateInit2(stream, level, Z_DEFLATED, -windowBits, memLevel, 0, version, ZSTREAM_SIZE),
+    deflate: call("int deflate(void*, int)") as Zlib["deflate"],
+    deflateReset: call("int deflateReset(void*)") as Zlib["deflateReset"],
+    deflateSetDictionary: (stream, bytes) => deflateSetDictionary(stream, bytes, bytes.length),
+    deflateEnd: call("int deflateEnd(void*)") as Zlib["deflateEnd"],
+    inflateInit: (stream, windowBits) => inflateInit2(stream, -windowBits, version, ZSTREAM_SIZE),
+    inflate: call("int inflate(void*, int)") as Zlib["inflate"],
+    inflateReset: call("int inflateReset(void*)") as Zlib["inflateReset"],
+    inflateResetKeep: call("int inflateResetKeep(void*)") as Zlib["inflateResetKeep"],
+    inflateSetDictionary: (stream, bytes) => inflateSetDictionary(stream, bytes, bytes.length),
+    inflateEnd: call("int inflateEnd(void*)") as Zlib["inflateEnd"],
+  };
 }
 
 function workerThread(): CodedError {

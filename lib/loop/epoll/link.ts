@@ -1,6 +1,5 @@
 import { codedError } from "../../base/errors.ts";
 import type { Link, LinkHandler } from "../loop.ts";
-import type { Cork } from "./cork.ts";
 import {
   EAGAIN,
   ECONNRESET,
@@ -10,7 +9,6 @@ import {
   EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
-  type Libc,
   MSG_MORE,
   MSG_NOSIGNAL,
   SHUT_WR,
@@ -19,30 +17,12 @@ import {
   systemError,
   within,
 } from "./libc.ts";
-import type { Changing, Pollset } from "./pollset.ts";
+import type { HostedLink, LinkHost } from "./link-host.ts";
+import type { Changing } from "./pollset.ts";
 import { SendQueue } from "./queue.ts";
-
-/** What all links of a loop share, so that none of them carries it. */
-export interface LinkHost {
-  readonly libc: Libc;
-  readonly pollset: Pollset;
-  readonly cork: Cork;
-  /** Where every recv lands: `received` from `HEADROOM` on. */
-  readonly received: Buffer;
-  readonly landing: Buffer;
-  /** Makes a new receive buffer, after a handler gave the old one away. */
-  renewReceived(): void;
-  /** Asks for a turn, unless one is going on. */
-  poke(): void;
-  /** Has `link.drain()` called in the drain phase of this turn, or of the next one. */
-  drainSoon(link: EpollLink): void;
-  /** Has `handler.onClose(error)` called once the current call into the handler is over. */
-  closed(link: EpollLink, error: Error | undefined): void;
-}
 
 /** Bytes in front of what arrives, for a handler's host to put a header before a payload. */
 export const HEADROOM = 16;
-/** Up to here `send` copies, so that the bytes leave together with what else is written. */
 const COPIED = 4096;
 /** Up to here a loop over the bytes is quicker than a call to `set`. */
 const SHORT = 64;
@@ -62,24 +42,25 @@ const SHUT = 1 << 12; // our FIN is sent
 const BROKEN = 1 << 13; // a send failed; what the peer had sent before is still read
 const ASKED = 1 << 14; // requestWritable waits for its onWritable
 const CHANGING = 1 << 15; // in the pollset's list of changes
-const FULL = 1 << 16; // the kernel took no more of a file, and nothing else waits
+const FULL = 1 << 16; // the kernel took no more of what is not in the queue
+const STALLED = 1 << 17; // what is to be read waits until the kernel takes more
 
 /** Stands in until the loop's user has given a handler. */
 const NOBODY: LinkHandler = { onBytes() {}, onEnd() {}, onWritable() {}, onClose() {} };
 
 /** An open socket. It has no buffer of its own: eight fields are all that an idle connection holds. */
-export class EpollLink implements Link, Changing {
+export class EpollLink implements Link, Changing, HostedLink {
   handler: LinkHandler = NOBODY;
   fd: number;
   generation = 0;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  readonly #host: LinkHost;
+  protected readonly host: LinkHost;
   #state = EPOLLIN;
   #queue: SendQueue | null = null;
 
   constructor(host: LinkHost, fd: number, remoteAddress: string, remotePort: number) {
-    this.#host = host;
+    this.host = host;
     this.fd = fd;
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
@@ -89,8 +70,13 @@ export class EpollLink implements Link, Changing {
     return false;
   }
 
+  /** Up to here `send` copies, so that the bytes leave together with what else is written. */
+  protected get copied(): number {
+    return COPIED;
+  }
+
   get block(): Buffer {
-    return this.#host.cork.block;
+    return this.host.cork.block;
   }
 
   get writable(): boolean {
@@ -103,7 +89,7 @@ export class EpollLink implements Link, Changing {
 
   get queued(): number {
     if (this.fd < 0) return 0;
-    const cork = this.#host.cork;
+    const cork = this.host.cork;
     return (this.#queue === null ? 0 : this.#queue.size) + (cork.owner === this ? cork.used : 0);
   }
 
@@ -117,17 +103,17 @@ export class EpollLink implements Link, Changing {
   }
 
   get #reading(): boolean {
-    return (this.#state & (PAUSED | PEER_ENDED)) === 0;
+    return (this.#state & (PAUSED | PEER_ENDED | STALLED)) === 0;
   }
 
   // --- writing ---------------------------------------------------------------------------------------------
 
   reserve(size: number): number {
-    return this.#host.cork.reserve(this, size);
+    return this.host.cork.reserve(this, size);
   }
 
   commit(size: number): void {
-    const cork = this.#host.cork;
+    const cork = this.host.cork;
     // Not the owner any more: destroyed since `reserve`.
     if (cork.owner === this) cork.used += size;
   }
@@ -138,8 +124,8 @@ export class EpollLink implements Link, Changing {
     within(buffer, end);
     const size = end - start;
     if (size <= 0 || !this.writable) return;
-    const cork = this.#host.cork;
-    if (size > COPIED) {
+    const cork = this.host.cork;
+    if (size > this.copied) {
       if (cork.owner === this) cork.flush(true);
       if (this.writable) this.#transmit(buffer, start, end, 0);
       return;
@@ -168,7 +154,7 @@ export class EpollLink implements Link, Changing {
   }
 
   sendFile(file: number, offset: number, length: number): number {
-    const { cork, libc } = this.#host;
+    const { cork, libc } = this.host;
     if (cork.owner === this) cork.flush(true);
     if (!this.writable) return -1;
     if (this.#waiting) return 0;
@@ -184,13 +170,18 @@ export class EpollLink implements Link, Changing {
 
   /** Returns how much the kernel took, or -1 when the link is broken. */
   #sendNow(from: Uint8Array, length: number, flags: number): number {
-    const libc = this.#host.libc;
-    const sent = libc.send(this.fd, from, length, MSG_NOSIGNAL | flags);
+    const sent = this.write(from, length, flags);
     if (sent >= 0) return sent;
-    const errno = libc.errno();
-    if (errno === EAGAIN || errno === EINTR) return 0;
-    this.#breakOff(errno);
+    if (sent === -EAGAIN || sent === -EINTR) return 0;
+    this.#breakOff(-sent);
     return -1;
+  }
+
+  /** Hands bytes to the kernel: how many it took, or the errno below zero. */
+  protected write(from: Uint8Array, length: number, flags: number): number {
+    const libc = this.host.libc;
+    const sent = libc.send(this.fd, from, length, MSG_NOSIGNAL | flags);
+    return sent >= 0 ? sent : -libc.errno();
   }
 
   /** Nothing can be sent any more. What the peer sent before it went away (a close frame, say) is read first. */
@@ -200,7 +191,7 @@ export class EpollLink implements Link, Changing {
       this.destroy(systemError(peerWent ? ECONNRESET : errno, "send"));
       return;
     }
-    this.#state = (this.#state | BROKEN) & ~FULL;
+    this.#state = (this.#state | BROKEN) & ~(FULL | STALLED);
     this.#queue = null;
     this.#interestChanged();
   }
@@ -208,13 +199,13 @@ export class EpollLink implements Link, Changing {
   requestWritable(): void {
     if (!this.writable || (this.#state & ASKED) !== 0) return;
     this.#state |= ASKED;
-    if (!this.#waiting) this.#host.drainSoon(this);
+    if (!this.#waiting) this.host.drainSoon(this);
   }
 
   /** Called in the drain phase; returns whether there was something to do. */
   drain(): boolean {
     if (this.fd < 0) return false;
-    const cork = this.#host.cork;
+    const cork = this.host.cork;
     if (cork.owner === this) cork.flush(false);
     if (this.#queue !== null) this.#sendQueue(this.#queue);
     if (this.#waiting || this.fd < 0) return true;
@@ -246,7 +237,7 @@ export class EpollLink implements Link, Changing {
 
   end(): void {
     if (!this.writable) return;
-    const cork = this.#host.cork;
+    const cork = this.host.cork;
     if (cork.owner === this) cork.flush(false);
     if (!this.writable) return;
     this.#state = (this.#state | ENDING) & ~ASKED;
@@ -254,9 +245,21 @@ export class EpollLink implements Link, Changing {
   }
 
   #shut(): void {
+    if (!this.farewell()) return;
     this.#state |= SHUT;
-    this.#host.libc.shutdown(this.fd, SHUT_WR);
+    this.host.libc.shutdown(this.fd, SHUT_WR);
     if ((this.#state & PEER_ENDED) !== 0) this.destroy();
+  }
+
+  /** Says the last word before our FIN. False when the kernel does not take it yet: `waitForRoom` has been called. */
+  protected farewell(): boolean {
+    return true;
+  }
+
+  /** Has the kernel tell when it takes more, and reads nothing before that if `stalled`. */
+  protected waitForRoom(stalled: boolean): void {
+    this.#state |= stalled ? FULL | STALLED : FULL;
+    this.#interestChanged();
   }
 
   // --- reading ---------------------------------------------------------------------------------------------
@@ -269,29 +272,40 @@ export class EpollLink implements Link, Changing {
   }
 
   #takesMore(): void {
-    this.#host.drainSoon(this);
+    this.host.drainSoon(this);
     if ((this.#state & FULL) === 0) return;
-    this.#state &= ~FULL;
+    if ((this.#state & STALLED) !== 0) this.host.feedSoon(this);
+    this.#state &= ~(FULL | STALLED);
     this.#interestChanged();
   }
 
   #read(mask: number): void {
-    const host = this.#host;
+    const host = this.host;
     let landing = host.landing;
     if (landing.length === 0) {
       host.renewReceived();
       landing = host.landing;
     }
-    const got = host.libc.recv(this.fd, landing, landing.length);
+    const got = this.receive(landing);
     if (got > 0) {
       this.handler.onBytes(host.received, HEADROOM, HEADROOM + got);
       if (host.cork.owner !== null) host.cork.flush(false);
       return;
     }
-    const errno = got < 0 ? host.libc.errno() : 0;
-    if (errno === 0) this.#peerEnded();
-    else if (errno !== EAGAIN && errno !== EINTR) this.destroy(systemError(errno, "recv"));
+    if (got === 0) this.#peerEnded();
+    else if (got !== -EAGAIN && got !== -EINTR) this.destroy(systemError(-got, "recv"));
     else if ((mask & EPOLLERR) !== 0) this.#fail();
+  }
+
+  /** Puts what came to `landing`: how many bytes, 0 at the peer's end, or the errno below zero. */
+  protected receive(landing: Buffer): number {
+    const got = this.host.libc.recv(this.fd, landing, landing.length);
+    return got >= 0 ? got : -this.host.libc.errno();
+  }
+
+  /** Called in the feed phase, after `feedSoon`: reads what no event tells of. */
+  feed(): void {
+    if (this.fd >= 0 && this.#reading) this.#read(0);
   }
 
   #peerEnded(): void {
@@ -302,7 +316,7 @@ export class EpollLink implements Link, Changing {
     this.#state |= PEER_ENDED;
     this.#interestChanged();
     this.handler.onEnd();
-    const cork = this.#host.cork;
+    const cork = this.host.cork;
     if (cork.owner !== null) cork.flush(false);
     if ((this.#state & SHUT) !== 0) this.destroy();
   }
@@ -314,12 +328,12 @@ export class EpollLink implements Link, Changing {
     } else if ((mask & EPOLLHUP) !== 0) {
       // Both directions are shut: unread bytes may wait for `resume`, or the handler has not ended its side yet.
       this.#state |= PARKED;
-      this.#host.pollset.park(this);
+      this.host.pollset.park(this);
     }
   }
 
   #fail(): void {
-    const errno = this.#host.libc.getOption(this.fd, SOL_SOCKET, SO_ERROR);
+    const errno = this.host.libc.getOption(this.fd, SOL_SOCKET, SO_ERROR);
     this.destroy(systemError(errno > 0 && errno !== EPIPE ? errno : ECONNRESET, "connection"));
   }
 
@@ -340,9 +354,9 @@ export class EpollLink implements Link, Changing {
   #interestChanged(): void {
     if (this.fd < 0 || (this.#state & CHANGING) !== 0) return;
     this.#state |= CHANGING;
-    this.#host.pollset.change(this);
+    this.host.pollset.change(this);
     // Outside of a turn nobody else would see to it that there is one.
-    this.#host.poke();
+    this.host.poke();
   }
 
   applyInterest(): void {
@@ -352,16 +366,16 @@ export class EpollLink implements Link, Changing {
     if ((this.#state & PARKED) !== 0) {
       if (!this.#reading) return;
       this.#state &= ~PARKED;
-      this.#host.pollset.unpark(this, wanted);
+      this.host.pollset.unpark(this, wanted);
     } else if (wanted !== (this.#state & KNOWN)) {
-      this.#host.pollset.modify(this, wanted);
+      this.host.pollset.modify(this, wanted);
     }
     this.#state = (this.#state & ~KNOWN) | wanted;
   }
 
   destroy(error?: Error): void {
     if (this.fd < 0) return;
-    const host = this.#host;
+    const host = this.host;
     host.cork.drop(this);
     this.#queue = null;
     host.pollset.close(this);

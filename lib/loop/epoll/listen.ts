@@ -1,15 +1,12 @@
 import { lookup } from "node:dns/promises";
-import { unlinkSync } from "node:fs";
 import { isIP } from "node:net";
 import { monotonicMs } from "../../base/clock.ts";
-import { errorCode } from "../../base/errors.ts";
+import { codedError, errorCode } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Timed, TimerQueue } from "../../base/timers.ts";
-import type { Listener, ListenOptions, OnLink } from "../loop.ts";
-import { ADDRESS_SIZE, encodeInternet, encodePath, familyOf, hostOf, portOf } from "./address.ts";
+import type { Listener, ListenOptions, ServerTls, SharedPort } from "../loop.ts";
+import { ADDRESS_SIZE, encodeInternet, encodePath, hostOf, portOf } from "./address.ts";
 import {
-  AF_INET6,
-  AF_UNIX,
   EAGAIN,
   EBADF,
   EINVAL,
@@ -19,20 +16,12 @@ import {
   ENOMEM,
   ENOTSOCK,
   EPOLLIN,
-  IPPROTO_IPV6,
-  IPPROTO_TCP,
-  IPV6_V6ONLY,
   type Libc,
-  SO_REUSEADDR,
-  SO_REUSEPORT,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-  SOL_SOCKET,
   systemError,
-  TCP_NODELAY,
 } from "./libc.ts";
+import { bindSocket, startListening } from "./listening-socket.ts";
 import type { Pollset, Source } from "./pollset.ts";
+import { EpollPort, removePath } from "./shared-port.ts";
 
 /** What a listener needs of its loop. */
 export interface ListenHost {
@@ -40,11 +29,18 @@ export interface ListenHost {
   readonly pollset: Pollset;
   readonly timers: TimerQueue;
   readonly logger: Logger;
-  /** Makes a link of an open socket and offers it to `onLink`. */
-  openLink(fd: number, host: string, port: number, onLink: OnLink): void;
 }
 
-const DEFAULT_BACKLOG = 511;
+/** Where accepted connections go in. */
+export interface Door {
+  /** Takes an open socket over, and the address of its peer. */
+  take(fd: number, host: string, port: number): void;
+  /** As `Listener.setTls`, where TLS is spoken. */
+  set?(tls: ServerTls): void;
+  /** Lets nobody in any more. */
+  close(): void;
+}
+
 /** Connections that one listener accepts in one turn. */
 const ACCEPTS_PER_TURN = 128;
 /** Milliseconds without accepting when not even the spare descriptor helps. */
@@ -52,6 +48,7 @@ const REST = 100;
 
 /** Resolves the options to the addresses to try, in order: all interfaces are `::` for both families, or `0.0.0.0`. */
 export async function addressesToBind(options: ListenOptions): Promise<Uint8Array[]> {
+  if (options.fd !== undefined) return [];
   if (options.path !== undefined) return [encodePath(options.path)];
   const port = options.port ?? 0;
   if (!options.host) return [encodeInternet("::", port), encodeInternet("0.0.0.0", port)];
@@ -64,41 +61,29 @@ export function openListener(
   host: ListenHost,
   addresses: Uint8Array[],
   options: ListenOptions,
-  onLink: OnLink,
+  door: Door,
 ): Acceptor {
+  const listen = (fd: number) => new Acceptor(host, startListening(host.libc, fd, options), options, door);
+  try {
+    if (options.fd !== undefined) return listen(options.fd);
+    return listen(bindFirst(host.libc, addresses, options));
+  } catch (error) {
+    door.close();
+    throw error;
+  }
+}
+
+function bindFirst(libc: Libc, addresses: Uint8Array[], options: ListenOptions): number {
   let failure: unknown;
   for (const address of addresses) {
     try {
-      return new Acceptor(host, bindSocket(host.libc, address, options), options.path, onLink);
+      return bindSocket(libc, address, options);
     } catch (error) {
       failure = error;
       if (!["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(errorCode(error))) break;
     }
   }
   throw failure;
-}
-
-function bindSocket(libc: Libc, address: Uint8Array, options: ListenOptions): number {
-  const family = familyOf(address);
-  const fd = libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd < 0) throw systemError(libc.errno(), "socket");
-  const check = (result: number, call: string) => {
-    if (result >= 0) return;
-    const error = systemError(libc.errno(), call);
-    libc.close(fd);
-    throw error;
-  };
-  if (family !== AF_UNIX) {
-    check(libc.setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1), "setsockopt");
-    // Accepted sockets inherit it.
-    check(libc.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1), "setsockopt");
-  }
-  if (options.reusePort) check(libc.setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1), "setsockopt");
-  if (family === AF_INET6)
-    check(libc.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.host ? 1 : 0), "setsockopt");
-  check(libc.bind(fd, address), "bind");
-  check(libc.listen(fd, options.backlog ?? DEFAULT_BACKLOG), "listen");
-  return fd;
 }
 
 /** A listening socket in the set. */
@@ -109,18 +94,18 @@ export class Acceptor implements Listener, Source, Timed {
   timerSlot = -1;
   readonly port: number;
   readonly #host: ListenHost;
-  readonly #onLink: OnLink;
-  readonly #path: string | undefined;
+  readonly #door: Door;
+  readonly #options: ListenOptions;
   readonly #address = new Uint8Array(ADDRESS_SIZE);
   #spare: number;
   #full = false;
   /** Text of the last peer's address: connections of one peer share it. */
   #lastHost = "";
 
-  constructor(host: ListenHost, fd: number, path: string | undefined, onLink: OnLink) {
+  constructor(host: ListenHost, fd: number, options: ListenOptions, door: Door) {
     this.#host = host;
-    this.#onLink = onLink;
-    this.#path = path;
+    this.#door = door;
+    this.#options = options;
     this.fd = fd;
     this.#spare = host.libc.spare();
     this.port = host.libc.socketName(fd, this.#address) < 0 ? 0 : portOf(this.#address);
@@ -145,7 +130,7 @@ export class Acceptor implements Listener, Source, Timed {
     this.#full = false;
     const host = hostOf(this.#address);
     if (host !== this.#lastHost) this.#lastHost = host;
-    this.#host.openLink(fd, this.#lastHost, portOf(this.#address), this.#onLink);
+    this.#door.take(fd, this.#lastHost, portOf(this.#address));
   }
 
   /** Whether it makes sense to accept again at once. */
@@ -184,23 +169,33 @@ export class Acceptor implements Listener, Source, Timed {
     this.#host.pollset.unpark(this, EPOLLIN);
   }
 
+  setTls(tls: ServerTls): void {
+    if (this.#door.set === undefined) throw codedError("ENOTSUP", "this listener does not speak TLS");
+    this.#door.set(tls);
+  }
+
   close(): Promise<void> {
     this.release();
     return Promise.resolve();
   }
 
-  /** Closes every descriptor, and removes the socket's path as Node does. */
+  cede(): SharedPort {
+    this.#letGo();
+    return new EpollPort(this.#host.libc, this.#host.pollset.detach(this), this.#options);
+  }
+
+  /** Closes every descriptor, and removes the socket's path unless somebody else has bound it. */
   release(): void {
     if (this.fd < 0) return;
+    this.#letGo();
     this.#host.pollset.close(this);
+    if (this.#options.fd === undefined) removePath(this.#options.path);
+  }
+
+  #letGo(): void {
+    this.#door.close();
     this.#host.timers.clear(this);
     if (this.#spare >= 0) this.#host.libc.close(this.#spare);
     this.#spare = -1;
-    if (this.#path === undefined || this.#path.startsWith("\0")) return;
-    try {
-      unlinkSync(this.#path);
-    } catch {
-      // Somebody removed it already.
-    }
   }
 }

@@ -1,27 +1,32 @@
 import type { Task } from "../loop.ts";
-import type { EpollLink } from "./link.ts";
+import type { HostedLink } from "./link-host.ts";
 
 /** What is to be done in the coming turn, or still in this one, without an event of the kernel's. */
 export class Notes {
-  readonly #threw: (link: EpollLink | undefined, thrown: unknown) => void;
-  #drains: EpollLink[] = [];
-  #gone: { link: EpollLink; error: Error | undefined }[] = [];
+  readonly #threw: (link: HostedLink | undefined, thrown: unknown) => void;
+  #feeds: HostedLink[] = [];
+  #drains: HostedLink[] = [];
+  #gone: { link: HostedLink; error: Error | undefined }[] = [];
   #tasks: Task[] = [];
 
   /** `threw` hears of what a handler or a task throws; the others are served all the same. */
-  constructor(threw: (link: EpollLink | undefined, thrown: unknown) => void) {
+  constructor(threw: (link: HostedLink | undefined, thrown: unknown) => void) {
     this.#threw = threw;
   }
 
   get any(): boolean {
-    return this.#drains.length + this.#gone.length + this.#tasks.length > 0;
+    return this.#feeds.length + this.#drains.length + this.#gone.length + this.#tasks.length > 0;
   }
 
-  drain(link: EpollLink): void {
+  feed(link: HostedLink): void {
+    this.#feeds.push(link);
+  }
+
+  drain(link: HostedLink): void {
     this.#drains.push(link);
   }
 
-  gone(link: EpollLink, error: Error | undefined): void {
+  gone(link: HostedLink, error: Error | undefined): void {
     this.#gone.push({ link, error });
   }
 
@@ -29,7 +34,21 @@ export class Notes {
     this.#tasks.push(task);
   }
 
-  // Three steps of a turn. What is noted meanwhile for a step that is under way waits for the next turn.
+  // Four steps of a turn. What is noted meanwhile for a step that is under way waits for the next turn.
+
+  feedAll(): number {
+    const feeds = this.#feeds;
+    if (feeds.length === 0) return 0;
+    this.#feeds = [];
+    for (const link of feeds) {
+      try {
+        link.feed();
+      } catch (thrown) {
+        this.#threw(link, thrown);
+      }
+    }
+    return feeds.length;
+  }
 
   drainAll(): number {
     const drains = this.#drains;

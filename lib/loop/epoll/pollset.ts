@@ -59,15 +59,31 @@ export class Pollset {
 
   /** Puts `source` in. Throws the system's error when the kernel takes no more. */
   add(source: Source, mask: number, opensLinks: boolean): void {
-    this.#generation = (this.#generation % GENERATIONS) + 1;
-    source.generation = opensLinks ? -this.#generation : this.#generation;
+    this.#name(source, opensLinks);
     const failure = this.control(EPOLL_CTL_ADD, source, mask);
     if (failure !== 0) throw systemError(failure, "epoll_ctl");
+    this.#put(source);
+  }
+
+  /** Puts `next`, with the same descriptor, in the place of `source`, which has none any more. */
+  replace(source: Source, next: Source, mask: number): void {
+    this.#forget(source);
+    this.#name(next, false);
+    this.modify(next, mask);
+    this.#put(next);
+  }
+
+  #name(source: Source, opensLinks: boolean): void {
+    this.#generation = (this.#generation % GENERATIONS) + 1;
+    source.generation = opensLinks ? -this.#generation : this.#generation;
+  }
+
+  #put(source: Source): void {
     // Filled up, not left with holes: V8 would make a dictionary of it.
     while (this.#sources.length <= source.fd) this.#sources.push(undefined);
     this.#sources[source.fd] = source;
     this.size++;
-    if (opensLinks) this.openers++;
+    if (source.generation < 0) this.openers++;
   }
 
   /** Forgets `source` and closes its descriptor. The kernel drops a closed descriptor by itself. */

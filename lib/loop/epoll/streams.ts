@@ -31,7 +31,8 @@ export interface StreamHost {
 }
 
 /**
- * The links that are streams of Node's and not descriptors of ours: what `adopt` takes over, TLS, and what proxies lead to.
+ * The links that are streams of Node's and not descriptors of ours: what `adopt` takes over, what proxies lead to, and
+ * TLS where OpenSSL cannot be called.
  *
  * The links themselves are those of the node loop. Here is only what makes them part of our turns: an event of a
  * stream is dispatched at once where the gate allows it, and noted for the coming turn otherwise.
@@ -67,6 +68,7 @@ export class Streams implements StreamLinkHost, StreamListenHost {
     const server = await startServer(this, options, this.#rawSockets, onLink);
     const listener = new NodeListener(server, (closed) => this.#listeners.delete(closed));
     this.#listeners.add(listener);
+    if (this.#closed) await listener.close();
     return listener;
   }
 
@@ -164,6 +166,10 @@ export class Streams implements StreamLinkHost, StreamListenHost {
 
   acceptFailed(error: Error): void {
     this.#host.logger.warn(`cannot accept: ${error.message}`);
+  }
+
+  handshakeFailed(error: Error, address: string): void {
+    this.#host.logger.debug(`a TLS handshake with ${address || "a peer"} failed: ${error.message}`);
   }
 
   /** Closes everything. The links are gone when `size` is 0, some turns later. */

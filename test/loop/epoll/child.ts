@@ -7,7 +7,7 @@ const out = `${root}node_modules/.cache/sluice-epoll-test-${process.pid}`;
 let built = false;
 
 /** Compiles the library for processes that vitest does not transform. */
-function build(): void {
+export function build(): void {
   if (built) return;
   const tsc = `${root}node_modules/typescript/bin/tsc`;
   try {
@@ -33,3 +33,19 @@ export async function runChild(script: string, shell = "", nodeFlags = ""): Prom
   const { stdout } = await promisify(execFile)("sh", ["-c", command], { env, timeout: 12_000, cwd: root });
   return stdout.trim();
 }
+
+/** A script's beginning: the node executable does without one of the functions that it carries. */
+export const withoutFunction = (name: string) => `
+  import Module, { createRequire } from "node:module";
+  const koffi = createRequire(process.env.LIB + "/x.js")("koffi");
+  const load = Module._load;
+  const without = { ...koffi, load: (...args) => {
+    const library = koffi.load(...args);
+    return { func: (...what) => {
+      if (String(what[0]).includes("${name}")) throw new Error("no such function");
+      return library.func(...what);
+    } };
+  } };
+  Module._load = (name, ...rest) => (name === "koffi" ? without : load(name, ...rest));
+  const lines = [];
+  const logger = { error() {}, warn() {}, debug() {}, info: (line) => lines.push(line) };`;

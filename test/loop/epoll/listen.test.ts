@@ -64,9 +64,9 @@ test("rests for a moment when not even the spare descriptor can be had, and acce
     errno: () => (free ? EAGAIN : ENFILE),
     spare: () => (free ? libc.spare() : -1),
   };
-  const host = { libc: full, pollset, timers, logger: { ...quietLogger, warn() {} }, openLink() {} };
+  const host = { libc: full, pollset, timers, logger: { ...quietLogger, warn() {} } };
   const options = { host: "127.0.0.1" };
-  const acceptor = openListener(host, [encodeInternet("127.0.0.1", 0)], options, () => null);
+  const acceptor = openListener(host, [encodeInternet("127.0.0.1", 0)], options, { take() {}, close() {} });
   acceptor.onEvent();
   expect([accepts, timers.size]).toEqual([2, 1]);
   free = true;

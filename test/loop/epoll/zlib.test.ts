@@ -4,7 +4,7 @@ import { History } from "../../../lib/base/history.ts";
 import { quietLogger } from "../../../lib/base/log.ts";
 import { type LoopCodec, openCodec } from "../../../lib/loop/epoll/zlib.ts";
 import { codecContract } from "../../base/codec.ts";
-import { childBuild, runChild } from "./child.ts";
+import { childBuild, runChild, withoutFunction } from "./child.ts";
 
 const SETTINGS = { level: 6, memLevel: 8, windowBits: 15 };
 
@@ -43,19 +43,7 @@ describe("when the codec is closed", () => {
 
 it("runs on node:zlib, and says so, where zlib cannot be called", async () => {
   const script = `
-    import Module, { createRequire } from "node:module";
-    const koffi = createRequire(process.env.LIB + "/x.js")("koffi");
-    const load = Module._load;
-    const without = { ...koffi, load: (...args) => {
-      const library = koffi.load(...args);
-      return { func: (...what) => {
-        if (String(what[0]).includes("inflateResetKeep")) throw new Error("no such function");
-        return library.func(...what);
-      } };
-    } };
-    Module._load = (name, ...rest) => (name === "koffi" ? without : load(name, ...rest));
-    const lines = [];
-    const logger = { error() {}, warn() {}, debug() {}, info: (line) => lines.push(line) };
+    ${withoutFunction("inflateResetKeep")}
     const loop = createEpollLoop(logger);
     const compressed = loop.codec.deflate(Buffer.from("text"), null, { level: 6, memLevel: 8, windowBits: 15 });
     const plain = loop.codec.inflate(compressed, 0, compressed.length - 4, null, 100);

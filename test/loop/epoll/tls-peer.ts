@@ -1,0 +1,78 @@
+import { encodeInternet } from "../../../lib/loop/epoll/address.ts";
+import {
+  AF_INET,
+  bindLibrary,
+  EINPROGRESS,
+  IPPROTO_TCP,
+  loadLibc,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  TCP_NODELAY,
+} from "../../../lib/loop/epoll/libc.ts";
+import { loadOpenssl, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE } from "../../../lib/loop/epoll/openssl.ts";
+import { clientContext, type TlsContext } from "../../../lib/loop/epoll/tls-context.ts";
+import type { Loop } from "../../../lib/loop/loop.ts";
+
+const openssl = loadOpenssl();
+const libc = loadLibc();
+const KEY_UPDATE_REQUESTED = 1;
+const updateKeys = bindLibrary("OpenSSL", ({ call }) => call("int SSL_key_update(uintptr_t, int)"));
+
+/** A TLS client that does each step when it is told to, and nothing else: nobody reads for it. */
+export class TlsPeer {
+  readonly #context: TlsContext;
+  readonly #fd: number;
+  readonly #session: number;
+  readonly #landing = Buffer.allocUnsafeSlow(65_536);
+
+  constructor(port: number) {
+    this.#context = clientContext(openssl, { rejectUnauthorized: false });
+    this.#fd = libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+    libc.setOption(this.#fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (libc.connect(this.#fd, encodeInternet("127.0.0.1", port)) < 0 && libc.errno() !== EINPROGRESS)
+      throw new Error("no connection");
+    this.#session = openssl.newSession(this.#context.address, this.#fd, "client");
+  }
+
+  static async open(loop: Loop, port: number): Promise<TlsPeer> {
+    const peer = new TlsPeer(port);
+    while (!peer.#isDone(openssl.proceed(peer.#session, undefined))) await loop.service(2);
+    return peer;
+  }
+
+  /** Whether a call has done something; throws when it never will. */
+  #isDone(result: number): boolean {
+    if (result > 0) return true;
+    const kind = openssl.getError(this.#session, result);
+    openssl.clearErrors();
+    if (kind === SSL_ERROR_WANT_READ || kind === SSL_ERROR_WANT_WRITE) return false;
+    throw new Error(`SSL_get_error says ${kind}`);
+  }
+
+  /** One record, if the kernel takes it now. */
+  write(bytes: Uint8Array): boolean {
+    return this.#isDone(openssl.write(this.#session, bytes, bytes.length));
+  }
+
+  /** Some of what has come, which may be nothing. */
+  read(): Buffer {
+    const got = openssl.read(this.#session, libc.address(this.#landing), this.#landing.length);
+    return Buffer.from(this.#landing.subarray(0, this.#isDone(got) ? got : 0));
+  }
+
+  /** Has new keys in this direction, and asks for new ones in the other, with the next record. */
+  updateKeys(): void {
+    if (updateKeys(this.#session, KEY_UPDATE_REQUESTED) !== 1) throw new Error("no key update");
+  }
+
+  /** Sends close_notify, and no FIN. */
+  closeNotify(): void {
+    openssl.shutdown(this.#session);
+  }
+
+  close(): void {
+    openssl.freeSession(this.#session);
+    libc.close(this.#fd);
+    this.#context.release();
+  }
+}
