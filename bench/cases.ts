@@ -6,6 +6,8 @@ export type Figure = "perCpuSecond" | "p50" | "bytesPerSession" | "timerP99";
 /** How compression is agreed on: with the context of earlier messages on both sides, or without. */
 export type Deflate = "takeover" | "fresh";
 
+export type Handshake = "full" | "resumed";
+
 export interface BenchCase {
   name: string;
   title: string;
@@ -16,12 +18,16 @@ export interface BenchCase {
   figure: Figure;
   /** What `perCpuSecond` and the wall rate count. */
   unit: string;
+  /** Whose CPU time is counted; the server's when it is not there. */
+  measured?: "client";
   /** What is asked for, in `http`. */
   path?: string;
   /** Answers are counted by their bytes: what has arrived of the last ones counts as the share that it is. */
   inParts?: boolean;
   /** permessage-deflate (RFC 7692), with messages of JSON. */
   deflate?: Deflate;
+  /** TLS, with a handshake for each connection, or one that resumes the session of the first. */
+  tls?: Handshake;
   /** Messages that each session of an idle case exchanges before it rests; none when it is not there. */
   exchanged?: number;
   /** Each run gets a server of its own, because what one leaves behind would be measured in the next. */
@@ -31,6 +37,15 @@ export interface BenchCase {
 }
 
 const ECHO = { mode: "echo", connections: 64, depth: 1, figure: "perCpuSecond", unit: "messages" } as const;
+
+const CONNECT = {
+  mode: "connect",
+  connections: 64,
+  bytes: 0,
+  depth: 1,
+  figure: "perCpuSecond",
+  unit: "connections",
+} as const;
 
 const WEBSOCKET_CASES: readonly BenchCase[] = [
   { ...ECHO, name: "echo-20", title: "echo, 20 B", bytes: 20 },
@@ -47,16 +62,7 @@ const WEBSOCKET_CASES: readonly BenchCase[] = [
     figure: "perCpuSecond",
     unit: "messages delivered",
   },
-  {
-    name: "connect",
-    title: "connect and upgrade",
-    mode: "connect",
-    connections: 64,
-    bytes: 0,
-    depth: 1,
-    figure: "perCpuSecond",
-    unit: "connections",
-  },
+  { ...CONNECT, name: "connect", title: "connect and upgrade" },
   {
     ...ECHO,
     name: "ping-pong",
@@ -128,7 +134,49 @@ const FILE_CASES: readonly BenchCase[] = [
   { ...HTTP, name: "reply-200", title: "reply of the application, 200 B", bytes: 200, path: "/reply" },
 ];
 
-export type SuiteName = "websocket" | "files";
+const PROCESS_CASES: readonly BenchCase[] = [
+  {
+    name: "broadcast-2",
+    title: "broadcast, 100 B to 1000 sessions in 2 processes",
+    mode: "broadcast",
+    connections: 1000,
+    bytes: 100,
+    depth: 1,
+    figure: "perCpuSecond",
+    unit: "messages delivered",
+  },
+  { ...ECHO, name: "echo-2", title: "echo, 20 B, 2 processes", bytes: 20 },
+];
+
+const STREAM_CASES: readonly BenchCase[] = [
+  { ...ECHO, name: "request-20", title: "request and reply, 20 B, each message awaited", bytes: 20 },
+  {
+    ...ECHO,
+    name: "request-64k",
+    title: "request and reply, 64 KiB, 16 connections",
+    bytes: 65_536,
+    connections: 16,
+  },
+];
+
+const CLIENT = { ...ECHO, unit: "round trips", measured: "client", bytes: 20 } as const;
+
+const CLIENT_CASES: readonly BenchCase[] = [
+  { ...CLIENT, name: "client-20", title: "clients, 20 B" },
+  { ...CLIENT, name: "client-20x16", title: "clients, 20 B, 16 in flight", depth: 16 },
+];
+
+const TLS = { ...ECHO, tls: "full" } as const;
+
+const TLS_CASES: readonly BenchCase[] = [
+  { ...TLS, name: "tls-20", title: "TLS echo, 20 B", bytes: 20 },
+  { ...TLS, name: "tls-20x16", title: "TLS echo, 20 B, 16 in flight", bytes: 20, depth: 16 },
+  { ...TLS, name: "tls-64k", title: "TLS echo, 64 KiB, 16 connections", bytes: 65_536, connections: 16 },
+  { ...CONNECT, name: "tls-connect", title: "full TLS handshake and upgrade", tls: "full" },
+  { ...CONNECT, name: "tls-resume", title: "resumed TLS handshake and upgrade", tls: "resumed" },
+];
+
+export type SuiteName = "websocket" | "tls" | "files" | "processes" | "stream" | "clients";
 
 /** Cases that are measured together, on the same servers. */
 export interface Suite {
@@ -141,5 +189,9 @@ export interface Suite {
 
 export const SUITES: Readonly<Record<SuiteName, Suite>> = {
   websocket: { cases: WEBSOCKET_CASES, reference: "ws", marker: "bench" },
+  tls: { cases: TLS_CASES, reference: "ws", marker: "bench: tls" },
   files: { cases: FILE_CASES, reference: "node-http", marker: "bench: files" },
+  stream: { cases: STREAM_CASES, reference: "ws-awaited", marker: "bench: stream" },
+  processes: { cases: PROCESS_CASES, reference: "ws-cluster", marker: "bench: processes" },
+  clients: { cases: CLIENT_CASES, reference: "ws", marker: "bench: clients" },
 };

@@ -31,11 +31,11 @@ export function figureText(figure: Figure, value: number | null): string {
   return figure === "timerP99" ? `${compact(value)} ms` : compact(value);
 }
 
-/** What a figure means, for the head of a table or chart. */
-export function figureTitle(figure: Figure, unit: string): string {
+/** What a figure means, for the head of a table or chart. `who` is the one that is measured. */
+export function figureTitle(figure: Figure, unit: string, who: "server" | "client" = "server"): string {
   if (figure === "bytesPerSession") return "resident memory per session";
   if (figure === "p50") return "round trip, median";
-  return figure === "timerP99" ? "lateness, 99th percentile" : `${unit} per second of server CPU time`;
+  return figure === "timerP99" ? "lateness, 99th percentile" : `${unit} per second of ${who} CPU time`;
 }
 
 /** True for the figures of which more is better. */

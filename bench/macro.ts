@@ -116,6 +116,7 @@ function startLoad({ port, process: { pid } }: Running, bench: BenchCase, second
     subprotocol: bench.mode === "broadcast" ? "broadcast" : "",
     deflate: bench.deflate ?? "",
     path: bench.path ?? "",
+    tls: bench.tls ?? "",
     exchanged: bench.exchanged ?? 0,
   };
   const words = Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]);

@@ -37,6 +37,30 @@ npm run bench -- files [options]      files and replies over HTTP
   --load own|wrk    what puts the load on (wrk where it is installed)
   --rounds, --seconds, --quick, --readme as above
 
+npm run bench -- tls [options]        echo and handshakes over TLS 1.3; needs the openssl program
+
+  --only A,B        cases: ${names("tls")}
+  --servers A,B     sluice-epoll, sluice-node, ws
+  --rounds, --seconds, --quick, --readme as above
+
+npm run bench -- stream [options]     sluice/stream against ws used the same way
+
+  --only A,B        cases: ${names("stream")}
+  --servers A,B     sluice-stream, ws-awaited
+  --rounds, --seconds, --quick, --readme as above
+
+npm run bench -- processes [options]  two processes that share a port, against ws with node:cluster and Redis
+
+  --only A,B        cases: ${names("processes")}
+  --servers A,B     sluice-epoll, sluice-node, sluice-redis, ws-cluster
+  --rounds, --seconds, --quick, --readme as above
+
+npm run bench -- clients [options]    clients, on one server
+
+  --only A,B        cases: ${names("clients")}
+  --servers A,B     clients: sluice-epoll, sluice-node, ws
+  --rounds, --seconds, --quick, --readme as above
+
 npm run bench -- micro      parsing, masking and the like, without sockets`;
 
 /** Reads the command line. Throws an Error that names what is wrong. */
@@ -55,10 +79,11 @@ export function readOptions(args: readonly string[]): RunOptions {
       readme: { type: "boolean", default: false },
     },
   });
-  const other = positionals.find((word, i) => i > 0 || (word !== "micro" && word !== "files"));
+  const [word] = positionals;
+  const suite = word === undefined || word === "micro" ? "websocket" : (word as SuiteName);
+  const other = Object.hasOwn(SUITES, suite) ? positionals[1] : suite;
   if (other !== undefined) throw new Error(`unknown word "${other}"`);
-  const suite = positionals[0] === "files" ? "files" : "websocket";
-  if (values.chart && suite === "files") throw new Error("--chart draws the WebSocket cases only");
+  if (values.chart && suite !== "websocket") throw new Error("--chart draws the WebSocket cases only");
   const all = SUITES[suite].cases;
   return {
     suite,
@@ -69,7 +94,7 @@ export function readOptions(args: readonly string[]): RunOptions {
     load: loadProgram(values.load, suite),
     chart: values.chart,
     readme: values.readme,
-    micro: positionals[0] === "micro",
+    micro: word === "micro",
   };
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /*
  * What Linux tells of a process (proc(5)). The functions that parse are apart from those that read.
@@ -55,6 +55,24 @@ function clockTicks(): number {
 /** The CPU time that a process has taken, all its threads together, in seconds. */
 export function cpuSeconds(pid: number): number {
   return parseCpuTicks(readFileSync(`/proc/${pid}/stat`, "latin1")) / clockTicks();
+}
+
+/** A process and all that it has started which still run, theirs too. */
+export function familyOf(pid: number): number[] {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    const lists = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/children`, "latin1"));
+    const children = lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number));
+    return [pid, ...children.flatMap(familyOf)];
+  } catch {
+    // It has ended meanwhile.
+    return [];
+  }
+}
+
+/** The CPU time that a process and those that it has started have taken, in seconds. */
+export function familyCpuSeconds(pid: number): number {
+  return familyOf(pid).reduce((sum, member) => sum + cpuSeconds(member), 0);
 }
 
 /** The CPU time that the children of this process have taken that have ended, in seconds. */

@@ -134,8 +134,12 @@ export function errorLine(complaint: string): string {
 }
 
 /** Starts a server that says nothing, and resolves when its port can be connected to. */
-export async function startSilentServer(command: readonly string[], port: number): Promise<LineProcess> {
-  const server = new LineProcess(command, SERVER_CORE);
+export async function startSilentServer(
+  command: readonly string[],
+  port: number,
+  core = SERVER_CORE,
+): Promise<LineProcess> {
+  const server = new LineProcess(command, core);
   const latest = performance.now() + START_TIMEOUT;
   try {
     while (!(await canConnect(port))) {

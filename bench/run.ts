@@ -3,14 +3,18 @@ import { cpus, release } from "node:os";
 import { fileURLToPath } from "node:url";
 import { SUITES } from "./cases.ts";
 import { chart } from "./chart.ts";
+import { measureClients } from "./clients.ts";
 import { findHttpServers, makeFiles } from "./http-servers.ts";
 import { runCase, tryServers, withinLimits } from "./macro.ts";
 import { runMicro } from "./micro/micro.ts";
 import { type RunOptions, readOptions, USAGE } from "./options.ts";
+import { findProcessServers, Redis } from "./process-servers.ts";
 import { hasProgram, LOAD_CORE, pinned, SERVER_CORE } from "./processes.ts";
-import type { LoadProgram, Report } from "./result.ts";
+import type { LoadProgram, Measured, Report } from "./result.ts";
 import { type BenchServer, type FoundServers, findServers } from "./servers.ts";
+import { findStreamServers } from "./stream-servers.ts";
 import { detailTables, replaceMarked, summaryText } from "./tables.ts";
+import { findTlsServers, makeCertificate } from "./tls-servers.ts";
 
 /*
  * `npm run bench`. Progress goes to standard error, the tables to standard output.
@@ -60,6 +64,12 @@ function chooseLoad({ load, suite }: RunOptions): LoadProgram {
 
 /** The suite, with files to be served where it needs them. */
 async function runSuite(options: RunOptions): Promise<Report> {
+  if (!pinned) say("taskset or a second core is missing: server and load share what there is");
+  if (options.suite === "tls") return runTls(options);
+  if (options.suite === "stream") return runMacro(options, findStreamServers());
+  if (options.suite === "processes") return runProcesses(options);
+  if (options.suite === "clients")
+    return newReport(options, "own", await measureClients(options, say, progress));
   if (options.suite !== "files") return runMacro(options, findServers());
   const folder = makeFiles();
   try {
@@ -69,13 +79,38 @@ async function runSuite(options: RunOptions): Promise<Report> {
   }
 }
 
+/** With a certificate that is made for this run. */
+async function runTls(options: RunOptions): Promise<Report> {
+  const folder = makeCertificate();
+  try {
+    return await runMacro(options, findTlsServers(folder));
+  } finally {
+    if (folder !== null) rmSync(folder, { recursive: true });
+  }
+}
+
+async function runProcesses(options: RunOptions): Promise<Report> {
+  const redis = await Redis.start();
+  try {
+    return await runMacro(options, findProcessServers(redis));
+  } finally {
+    await redis?.stop();
+  }
+}
+
+function newReport(
+  { suite, rounds, seconds }: RunOptions,
+  load: LoadProgram,
+  results: Measured[] = [],
+): Report {
+  return { suite, load, date: new Date().toISOString(), machine: machine(), rounds, seconds, results };
+}
+
 async function runMacro(options: RunOptions, found: FoundServers): Promise<Report> {
   const servers = await chooseServers(found, options);
-  if (!pinned) say("taskset or a second core is missing: server and load share what there is");
-  const { suite, rounds, seconds } = options;
+  const { rounds, seconds } = options;
   const load = chooseLoad(options);
-  const date = new Date().toISOString();
-  const report: Report = { suite, load, date, machine: machine(), rounds, seconds, results: [] };
+  const report = newReport(options, load);
   for (const bench of options.cases) {
     const asked = { rounds, seconds, load };
     report.results.push(...(await runCase(withinLimits(bench, say), servers, asked, progress)));

@@ -70,7 +70,7 @@ function detailTable(reference: string, bench: BenchCase, measured: readonly Mea
     figures.loadBusy === null ? "–" : `${Math.round(figures.loadBusy * 100)} %`,
     figures.errors === null ? "–" : String(figures.errors),
   ]);
-  const title = `${bench.name}: ${bench.title} (${figureTitle(bench.figure, bench.unit)})`;
+  const title = `${bench.name}: ${bench.title} (${figureTitle(bench.figure, bench.unit, bench.measured)})`;
   return `${title}\n${textTable([head, ...rows])}`;
 }
 
@@ -86,7 +86,7 @@ export function summaryTable(report: Report): string {
       const compared = server === reference ? null : ratio(bench.figure, value, referred);
       return compared === null ? text : `${text} (${times(compared)})`;
     });
-    return [`${bench.title}: ${figureTitle(bench.figure, bench.unit)}`, ...cells];
+    return [`${bench.title}: ${figureTitle(bench.figure, bench.unit, bench.measured)}`, ...cells];
   });
   return markdownTable([["", ...servers], ...rows]);
 }

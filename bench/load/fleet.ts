@@ -1,8 +1,9 @@
 import type { Link, Loop } from "../../lib/loop/loop.ts";
-import type { Deflate } from "../cases.ts";
+import type { Deflate, Handshake } from "../cases.ts";
 import { Client, type ClientHost, type MessageCounter } from "./client.ts";
 import { FrameCounter } from "./frame-counter.ts";
 import { HttpCounter } from "./http-counter.ts";
+import { TlsDialler } from "./tls-dialler.ts";
 import type { Workload } from "./workloads.ts";
 
 /** Connections that are on their way at a time. */
@@ -19,6 +20,8 @@ export interface Target {
   deflate?: Deflate;
   /** What to ask for in plain HTTP; when it is not there, connections are upgraded. */
   path?: string;
+  /** Speak TLS. */
+  tls?: Handshake;
 }
 
 const OFFERS: Record<Deflate, string> = {
@@ -57,6 +60,8 @@ export class Fleet implements ClientHost {
   readonly #loop: Loop;
   readonly #target: Target;
   readonly #workload: Workload;
+  /** Null without TLS. */
+  readonly #dialler: TlsDialler | null;
   #wanted = 0;
   #started = 0;
   #failed = 0;
@@ -65,6 +70,7 @@ export class Fleet implements ClientHost {
     this.#loop = loop;
     this.#target = target;
     this.#workload = workload;
+    this.#dialler = target.tls === undefined ? null : new TlsDialler(loop, target.tls);
     this.upgrade = target.path === undefined ? upgradeRequest(target) : null;
   }
 
@@ -92,7 +98,8 @@ export class Fleet implements ClientHost {
     if (this.#started >= this.#wanted) return;
     const host = `127.0.0.${1 + (Math.floor(this.#started++ / PER_ADDRESS) % 250)}`;
     const options = { host, port: this.#target.port, timeout: CONNECT_TIMEOUT };
-    this.#loop.connect(options, this.#connected, this.#refused);
+    if (this.#dialler === null) this.#loop.connect(options, this.#connected, this.#refused);
+    else this.#dialler.dial(options, this.#connected, this.#refused);
   }
 
   readonly #connected = (link: Link): Client => new Client(this, link);

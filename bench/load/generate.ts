@@ -1,4 +1,4 @@
-import { cpuSeconds } from "../proc.ts";
+import { familyCpuSeconds } from "../proc.ts";
 import { percentile } from "../stats.ts";
 import { createDriver, type Driver } from "./driver.ts";
 import { Fleet, plainRequest, type Target } from "./fleet.ts";
@@ -75,7 +75,7 @@ export class Generator {
 
   constructor(options: LoadOptions) {
     this.#options = options;
-    this.#driver = createDriver(options.loop);
+    this.#driver = createDriver(options.tls === undefined ? options.loop : "node");
     this.#workload = createWorkload(options.mode, createVolley(options), options.exchanged);
     this.#fleet = new Fleet(this.#driver.loop, options, this.#workload);
   }
@@ -130,7 +130,7 @@ export class Generator {
     let payload = 0;
     for (const client of this.#fleet.clients) payload += client.counter.payloadBytes;
     return {
-      serverCpu: pid > 0 ? cpuSeconds(pid) : null,
+      serverCpu: pid > 0 ? familyCpuSeconds(pid) : null,
       at: performance.now(),
       count: mode === "connect" ? this.#fleet.opened : this.#fleet.messages,
       payload,

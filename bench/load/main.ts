@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { parseArgs } from "node:util";
-import type { Deflate } from "../cases.ts";
+import type { Deflate, Handshake } from "../cases.ts";
 import { Generator, type LoadOptions } from "./generate.ts";
 import type { Mode } from "./workloads.ts";
 
@@ -31,6 +31,7 @@ function readOptions(args: string[]): LoadOptions {
       loop: text("auto"),
       deflate: text(""),
       path: text("/"),
+      tls: text(""),
       exchanged: text("0"),
     },
   });
@@ -47,6 +48,7 @@ function readOptions(args: string[]): LoadOptions {
     loop: values.loop as LoadOptions["loop"],
     ...(values.deflate === "" ? undefined : { deflate: values.deflate as Deflate }),
     ...(values.mode === "http" ? { path: values.path } : undefined),
+    ...(values.tls === "" ? undefined : { tls: values.tls as Handshake }),
     exchanged: Number(values.exchanged),
   };
 }

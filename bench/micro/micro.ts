@@ -1,10 +1,13 @@
 import { compact, memory, textTable } from "../format.ts";
-import { heapBytesOf } from "./heap.ts";
+import { type AttachSubject, attachSubject } from "./attach.ts";
+import { heapBytesOf, heapBytesOfAwaited } from "./heap.ts";
 import { SUBJECTS, type Subject, sendSubject, sessionSubject } from "./subjects.ts";
 import { nanosecondsOf } from "./timing.ts";
 
 /** Messages in a round of the heap's growth. */
 const MESSAGES = 20_000;
+/** Sockets in a round of it. */
+const ATTACHES = 2000;
 
 const HEAP_SUBJECTS: readonly Subject[] = [
   sessionSubject(20, false),
@@ -34,9 +37,16 @@ function heapRow({ name, bytes, call }: Subject): string[] {
   return [name, size(bytes), heapBytesOf(call, MESSAGES).toFixed(1)];
 }
 
+async function attachRow({ name, call }: AttachSubject): Promise<string[]> {
+  return [name, (await heapBytesOfAwaited(call, ATTACHES)).toFixed(0)];
+}
+
 /** Times the parts that touch no socket, and prints tables. */
-export function runMicro(): void {
+export async function runMicro(): Promise<void> {
   console.log(textTable([["", "payload", "ns", "per s", "MB/s"], ...SUBJECTS.map(timingRow)]));
   console.log("\nheap growth, a message through a session");
   console.log(textTable([["", "payload", "bytes"], ...HEAP_SUBJECTS.map(heapRow)]));
+  console.log("\nheap growth, a WebSocket attached to a stream and detached");
+  const rows = [await attachRow(attachSubject(false)), await attachRow(attachSubject(true))];
+  console.log(textTable([["", "bytes"], ...rows]));
 }

@@ -1,16 +1,8 @@
 import { CallbackReason, createContext, type Protocol, permessageDeflate, WriteProtocol } from "sluice";
 import { listening } from "./control.ts";
+import { echo } from "./echo.ts";
 
 /* sluice: `sluice.js epoll|node PORT [off|takeover|fresh]`, the last for permessage-deflate. */
-
-const echo: Protocol = {
-  name: "echo",
-  wholeMessages: true,
-  callback(wsi, reason, _user, input, _len) {
-    if (reason === CallbackReason.RECEIVE)
-      wsi.write(input, wsi.frameIsBinary() ? WriteProtocol.BINARY : WriteProtocol.TEXT);
-  },
-};
 
 const broadcast: Protocol = {
   name: "broadcast",

@@ -1,8 +1,12 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import {
   allowedCores,
   childrenCpuSeconds,
   cpuSeconds,
+  familyCpuSeconds,
+  familyOf,
   parseChildrenTicks,
   parseCores,
   parseCpuTicks,
@@ -73,5 +77,18 @@ describe.runIf(process.platform === "linux")("of this process", () => {
     expect(childrenCpuSeconds()).toBeGreaterThanOrEqual(0);
     expect(allowedCores().length).toBeGreaterThan(0);
     expect(residentBytes(process.pid)).toBeGreaterThan(1024 * 1024);
+  });
+
+  test("its family holds a child, and that one's child, until they end", async () => {
+    const inner = "setInterval(() => {}, 1000); console.log('up')";
+    const outer = `require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(inner)}], { stdio: ["ignore", 1, 2] })`;
+    const child = spawn(process.execPath, ["-e", outer], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(child.stdout, "data");
+    const family = familyOf(child.pid!);
+    expect(family).toHaveLength(2);
+    expect(familyCpuSeconds(child.pid!)).toBeGreaterThan(0);
+    for (const member of family) process.kill(member);
+    await once(child, "close");
+    expect(familyOf(child.pid!)).toEqual([]);
   });
 });
