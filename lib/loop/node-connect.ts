@@ -6,7 +6,7 @@ import { resolveName } from "./addresses.ts";
 import { Race } from "./connect-race.ts";
 import type { ConnectOptions, ConnectTls, OnLink, Prelude } from "./loop.ts";
 import type { ListenHost } from "./node-listen.ts";
-import { readPem } from "./pem.ts";
+import { isPem, readPem } from "./pem.ts";
 
 /**
  * An attempt to connect. It tells `onLink` or `onError`, whichever comes first, or nothing once it is given up.
@@ -192,6 +192,11 @@ function secureOptions(
   if (!isIP(host)) options.servername = host;
   if (ca !== undefined) options.ca = [ca].flat();
   return options;
+}
+
+/** Whether something of it is not PEM text, but has to be read. */
+export function namesFiles({ ca, cert, key }: ConnectTls): boolean {
+  return [ca, cert, key].flat().some((source) => source !== undefined && !isPem(source));
 }
 
 /** Certificates and keys as PEM text, those that are given by a path too. */

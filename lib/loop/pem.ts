@@ -26,6 +26,6 @@ export function pemName(source: string): string {
 }
 
 /** A key without its first line is no path either, and not to be shown in an error. */
-function isPem(source: string): boolean {
+export function isPem(source: string): boolean {
   return source.includes("-----BEGIN ") || source.includes("\n");
 }

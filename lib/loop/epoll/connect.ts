@@ -78,11 +78,7 @@ export class Connector implements Task, Timed, SecureOutcome {
     host.timers.set(this, monotonicMs() + options.timeout);
     this.#secure = openssl && new SecureClient(host, openssl, options, this);
     if (this.#secure === undefined) this.#resolve();
-    else
-      void this.#secure.load().then(
-        () => this.#resolve(),
-        (error) => this.#resolved(error, []),
-      );
+    else this.#secure.load((error) => (error === null ? this.#resolve() : this.#resolved(error, [])));
   }
 
   #resolve(): void {

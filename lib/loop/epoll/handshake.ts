@@ -109,8 +109,9 @@ export class Handshake implements Source, Timed, Secured {
     const errno = this.#host.libc.errno();
     if (result === 1) return this.#owner.secured(this);
     const { kind, reason } = judge(openssl, this.session, result);
-    if (kind === SSL_ERROR_WANT_READ) this.#await(EPOLLIN);
-    else if (kind === SSL_ERROR_WANT_WRITE) this.#await(EPOLLOUT);
+    // With a reason it is over, and only the alert about it has not gone yet.
+    if (kind === SSL_ERROR_WANT_READ && reason === "") this.#await(EPOLLIN);
+    else if (kind === SSL_ERROR_WANT_WRITE && reason === "") this.#await(EPOLLOUT);
     else this.#owner.failed(this, lostConnection(kind, errno, reason));
   }
 

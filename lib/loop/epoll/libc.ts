@@ -187,12 +187,17 @@ export function bindLibrary<T>(name: string, bind: (ffi: Ffi) => T): T {
   const koffi = loadKoffi();
   try {
     const library = koffi.load(null);
+    const copy = library.func("void memcpy(void*, uintptr_t, size_t)");
     return bind({
       call: (definition) => library.func(definition) as Call,
       callback: (types, run) => koffi.register(run, koffi.pointer(koffi.proto("int", [...types]))),
       address: (memory) => Number(koffi.address(memory)),
-      peek: (address, length) =>
-        Uint8Array.from(koffi.decode(BigInt(address), koffi.array("uint8_t", length)) as Iterable<number>),
+      // Not decoded as an array: the FFI keeps a type for each length that a peer thinks of, for ever.
+      peek(address, length) {
+        const bytes = new Uint8Array(length);
+        copy(bytes, address, length);
+        return bytes;
+      },
       pokePointer: (address, value) => koffi.encode(BigInt(address), "uintptr_t", value),
       pokeByte: (address, value) => koffi.encode(BigInt(address), "uint8_t", value),
     });

@@ -26,6 +26,8 @@ export const SSL_OP_NO_RENEGOTIATION = 2 ** 30;
 
 export const SSL_MODE_ENABLE_PARTIAL_WRITE = 1;
 export const SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 2;
+/** Set of its own accord: a read goes on, however much comes that is of the protocol alone and not for its caller. */
+export const SSL_MODE_AUTO_RETRY = 4;
 /** What a session reads and writes with, 16 KiB each, is given back while it is idle. */
 export const SSL_MODE_RELEASE_BUFFERS = 16;
 
@@ -49,6 +51,7 @@ export interface Openssl {
   freeContext(context: number): void;
   setOptions(context: number, options: number): void;
   setMode(context: number, mode: number): void;
+  clearMode(context: number, mode: number): void;
   setReadAhead(context: number): void;
   /** Keeps no sessions: what resumes is in the client's tickets. */
   disableSessionCache(context: number): void;
@@ -155,6 +158,7 @@ const CTRL_SESSION_CACHE = 44;
 const CTRL_SERVER_NAME_CALLBACK = 53;
 const CTRL_SERVER_NAME = 55;
 const CTRL_TICKET_KEYS = 59;
+const CTRL_CLEAR_MODE = 78;
 const CTRL_CHAIN_CERTIFICATE = 89;
 const CTRL_MIN_VERSION = 123;
 const CTRL_MAX_VERSION = 124;
@@ -178,6 +182,7 @@ function bindContexts({ call }: Ffi, { alpn, serverName }: Questions) {
     freeContext: call("void SSL_CTX_free(uintptr_t)") as unknown as Openssl["freeContext"],
     setOptions: (context: number, bits: number) => void options(context, bits),
     setMode: (context: number, mode: number) => void control(context, CTRL_MODE, mode, 0),
+    clearMode: (context: number, mode: number) => void control(context, CTRL_CLEAR_MODE, mode, 0),
     setReadAhead: (context: number) => void control(context, CTRL_READ_AHEAD, 1, 0),
     disableSessionCache: (context: number) => void control(context, CTRL_SESSION_CACHE, 0, 0),
     setVersions: (context: number, oldest: number, newest: number) =>

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { ConnectOptions, ConnectTls, OnLink } from "../loop.ts";
-import { readPems } from "../node-connect.ts";
+import { namesFiles, readPems } from "../node-connect.ts";
 import { Handshake, type HandshakeHost, type HandshakeOwner, type Opening } from "./handshake.ts";
 import type { Openssl } from "./openssl.ts";
 import type { Source } from "./pollset.ts";
@@ -59,10 +59,19 @@ export class SecureClient implements HandshakeOwner {
     this.#outcome = outcome;
   }
 
-  /** Loads certificates and keys, those that are given by a path too. Rejects when that fails. */
-  async load(): Promise<void> {
-    const tls = await readPems(this.#tls);
-    if (!this.#dropped) this.#context = contextFor(this.#openssl, tls);
+  /** Loads certificates and keys: at once, unless some are in files, as promises wait for as long as `serviceSync` lasts. */
+  load(done: (error: Error | null) => void): void {
+    if (!namesFiles(this.#tls)) return done(this.#use(this.#tls));
+    void readPems(this.#tls).then((tls) => done(this.#use(tls)), done);
+  }
+
+  #use(tls: ConnectTls): Error | null {
+    try {
+      if (!this.#dropped) this.#context = contextFor(this.#openssl, tls);
+      return null;
+    } catch (error) {
+      return error as Error;
+    }
   }
 
   /** Takes over a socket that is connected. To be called within a turn, after `load`. */

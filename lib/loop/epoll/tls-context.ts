@@ -7,6 +7,7 @@ import {
   type HandshakeQuestions,
   type Openssl,
   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER,
+  SSL_MODE_AUTO_RETRY,
   SSL_MODE_ENABLE_PARTIAL_WRITE,
   SSL_MODE_RELEASE_BUFFERS,
   SSL_OP_CIPHER_SERVER_PREFERENCE,
@@ -114,6 +115,8 @@ function newContext(openssl: Openssl, side: "server" | "client"): number {
   demand(openssl, context !== 0, "no SSL_CTX can be made");
   openssl.setOptions(context, OPTIONS);
   openssl.setMode(context, MODE);
+  // Or one peer that changes its keys without end would keep a read, and with it the whole loop, for as long as it likes.
+  openssl.clearMode(context, SSL_MODE_AUTO_RETRY);
   openssl.setReadAhead(context);
   openssl.disableSessionCache(context);
   return context;

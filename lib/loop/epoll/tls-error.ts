@@ -1,5 +1,5 @@
 import { type CodedError, codedError } from "../../base/errors.ts";
-import { ECONNRESET, systemError } from "./libc.ts";
+import { EAGAIN, ECONNRESET, EINTR, systemError } from "./libc.ts";
 import { type Openssl, SSL_ERROR_SYSCALL } from "./openssl.ts";
 
 /** Parts of OpenSSL, by the numbers it gives them, as Node has them in the codes of its errors. Of SSL itself there is none. */
@@ -80,5 +80,11 @@ export function disbelief(openssl: Openssl, result: number, host: string): Coded
 /** The error of a connection that OpenSSL has given up, from its verdict and the errno right after the call. */
 export function lostConnection(kind: number, errno: number, reason: string): CodedError {
   if (reason !== "") return codedError(`ERR_SSL_${asCode(reason)}`, reason);
-  return systemError(kind === SSL_ERROR_SYSCALL && errno > 0 ? errno : ECONNRESET, "connection");
+  return systemError(errnoOf(kind, errno), "connection");
+}
+
+/** What has ended a connection. Where it was not the system, errno is of some earlier call, and mostly says EAGAIN. */
+export function errnoOf(kind: number, errno: number): number {
+  const isTheirs = kind === SSL_ERROR_SYSCALL && errno > 0 && errno !== EAGAIN && errno !== EINTR;
+  return isTheirs ? errno : ECONNRESET;
 }

@@ -1,14 +1,8 @@
-import { EAGAIN, ECONNRESET, IPPROTO_TCP, TCP_CORK } from "./libc.ts";
+import { EAGAIN, IPPROTO_TCP, TCP_CORK } from "./libc.ts";
 import { EpollLink } from "./link.ts";
 import type { LinkHost } from "./link-host.ts";
-import {
-  type Openssl,
-  SSL_ERROR_SYSCALL,
-  SSL_ERROR_WANT_READ,
-  SSL_ERROR_WANT_WRITE,
-  SSL_ERROR_ZERO_RETURN,
-} from "./openssl.ts";
-import { judge, lostConnection } from "./tls-error.ts";
+import { type Openssl, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_ZERO_RETURN } from "./openssl.ts";
+import { errnoOf, judge, lostConnection } from "./tls-error.ts";
 
 /** The most that a record holds (RFC 8446 section 5.1). */
 const RECORD = 16_384;
@@ -38,6 +32,8 @@ export class TlsLink extends EpollLink {
   #session: number;
   /** OpenSSL holds what no event of the kernel's tells of. */
   #holds = false;
+  /** `feed` is about to be called. */
+  #noted = false;
   #corked = false;
   /** How reading has ended, behind bytes that had to be delivered first. */
   #ending: Error | "end" | undefined;
@@ -67,7 +63,19 @@ export class TlsLink extends EpollLink {
 
   #hold(): void {
     this.#holds = true;
+    this.#note();
+  }
+
+  /** Once, or who pauses and resumes would be fed twice as often in each turn as in the one before. */
+  #note(): void {
+    if (this.#noted) return;
+    this.#noted = true;
     this.host.feedSoon(this);
+  }
+
+  override feed(): void {
+    this.#noted = false;
+    super.feed();
   }
 
   protected override receive(landing: Buffer): number {
@@ -93,7 +101,8 @@ export class TlsLink extends EpollLink {
     const errno = this.host.libc.errno();
     const { kind, reason } = judge(this.#openssl, this.#session, result);
     if (kind === SSL_ERROR_WANT_READ) return used > 0 ? used : -EAGAIN;
-    if (kind === SSL_ERROR_WANT_WRITE) {
+    // With a reason it is the alert about it that the kernel does not take, and to wait for that leads nowhere.
+    if (kind === SSL_ERROR_WANT_WRITE && reason === "") {
       this.#holds = true;
       this.waitForRoom(true);
       return used > 0 ? used : -EAGAIN;
@@ -137,7 +146,7 @@ export class TlsLink extends EpollLink {
       const errno = this.host.libc.errno();
       const { kind } = judge(openssl, this.#session, took);
       if (kind === SSL_ERROR_WANT_WRITE || kind === SSL_ERROR_WANT_READ) return sent;
-      return kind === SSL_ERROR_SYSCALL && errno > 0 ? -errno : -ECONNRESET;
+      return -errnoOf(kind, errno);
     }
   }
 
@@ -155,7 +164,7 @@ export class TlsLink extends EpollLink {
 
   override resume(): void {
     super.resume();
-    if (this.#holds && this.fd >= 0) this.host.feedSoon(this);
+    if (this.#holds && this.fd >= 0) this.#note();
   }
 
   override destroy(error?: Error): void {

@@ -62,6 +62,26 @@ test.each<[string, TlsOptions, ConnectTls, string]>([
   link.destroy();
 });
 
+test("connects while serviceSync has the thread, with certificates as text", async () => {
+  const arrived: Recorder[] = [];
+  const accept = (link: Link) => {
+    const recorder = Object.assign(new Recorder(), { link });
+    arrived.push(recorder);
+    return recorder;
+  };
+  const { port } = await loop.listen({ host: "127.0.0.1", tls: here }, accept);
+  const failed: Error[] = [];
+  const tls = { ca, ...pemOf(authority.issue("a client")) };
+  loop.connect({ host: "127.0.0.1", port, tls, timeout: 2000 }, accept, (error) => failed.push(error));
+  while (arrived.length < 2 && failed.length === 0) loop.serviceSync(10);
+  expect(failed).toEqual([]);
+  const [client, server] = arrived;
+  const hello = Buffer.from("hello");
+  client.link.send(hello, 0, hello.length);
+  const other = () => [client, server].find(({ text }) => text === "hello");
+  while (other() === undefined) loop.serviceSync(10);
+});
+
 test("takes a name with the dot at its end", async () => {
   const port = await serve(here);
   const link = await connect(port, { ca, servername: "localhost." });

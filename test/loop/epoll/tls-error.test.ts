@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ECONNRESET, EPIPE } from "../../../lib/loop/epoll/libc.ts";
+import { EAGAIN, ECONNRESET, EPIPE } from "../../../lib/loop/epoll/libc.ts";
 import {
   loadOpenssl,
   type Openssl,
@@ -7,7 +7,13 @@ import {
   SSL_ERROR_WANT_READ,
 } from "../../../lib/loop/epoll/openssl.ts";
 import { clientContext } from "../../../lib/loop/epoll/tls-context.ts";
-import { disbelief, judge, lostConnection, takeOpensslError } from "../../../lib/loop/epoll/tls-error.ts";
+import {
+  disbelief,
+  errnoOf,
+  judge,
+  lostConnection,
+  takeOpensslError,
+} from "../../../lib/loop/epoll/tls-error.ts";
 
 const openssl = loadOpenssl();
 
@@ -65,4 +71,11 @@ test("tells a lost connection by OpenSSL's reason, by the system's, or as a rese
   expect(lostConnection(SSL_ERROR_SYSCALL, EPIPE, "").code).toBe("EPIPE");
   expect(lostConnection(SSL_ERROR_SYSCALL, 0, "")).toMatchObject({ code: "ECONNRESET" });
   expect(lostConnection(1, ECONNRESET, "").code).toBe("ECONNRESET");
+});
+
+test("does not take the errno of an earlier call for what has ended a connection", () => {
+  expect(errnoOf(SSL_ERROR_SYSCALL, EPIPE)).toBe(EPIPE);
+  expect(errnoOf(SSL_ERROR_SYSCALL, EAGAIN), "a call that may be made again is no SYSCALL").toBe(ECONNRESET);
+  expect(errnoOf(SSL_ERROR_SYSCALL, 0)).toBe(ECONNRESET);
+  expect(errnoOf(1, EPIPE)).toBe(ECONNRESET);
 });

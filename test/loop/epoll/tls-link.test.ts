@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createEpollLoop } from "../../../lib/loop/epoll/epoll.ts";
 import type { Link, ServerTls } from "../../../lib/loop/loop.ts";
+import { temporaryFolder } from "../../support/server.ts";
 import { pattern, type Recorder, Stage, sendAll, serviceSome, serviceUntil } from "../recorder.ts";
 import { TlsPeer } from "./tls-peer.ts";
 
@@ -80,6 +82,21 @@ test("keeps what OpenSSL holds while it is paused, and delivers it on resume", a
   expect(peer.received.every((byte, i) => byte === (i & 0xff))).toBe(true);
 });
 
+test("has one share of a turn, however often it is paused and resumed in it", async () => {
+  const turns: number[] = [];
+  peer.thenBytes = () => {
+    turns.push(stage.loop.turn);
+    for (let i = 0; i < 3; i++) {
+      link.pause();
+      link.resume();
+    }
+  };
+  for (let i = 0; i < 2000; i++) client.write(Buffer.from([i & 0xff]));
+  await serviceUntil(stage.loop, () => peer.received.length === 2000);
+  // Once for the event, once for what OpenSSL held.
+  for (const turn of turns) expect(turns.filter((each) => each === turn).length).toBeLessThanOrEqual(2);
+});
+
 test("tells of an end that came together with bytes, and was not read while it was paused", async () => {
   peer.thenBytes = () => link.pause();
   client.write(Buffer.from("last"));
@@ -121,6 +138,57 @@ test("goes on after key updates while the kernel takes no more, or ends with an 
     await serviceUntil(stage.loop, () => peer.text === "one two three");
   }
 });
+
+test("gives others their turn while one peer changes its keys without end", async () => {
+  const turns: number[] = [];
+  for (let i = 0; i < 2000; i++) client.renewKeys();
+  client.write(Buffer.from("at last"));
+  const before = stage.loop.turn;
+  peer.thenBytes = () => turns.push(stage.loop.turn - before);
+  await serviceUntil(stage.loop, () => peer.text === "at last");
+  expect(turns[0]).toBeGreaterThan(2);
+});
+
+/** A record that no key opens. */
+const FORGED = Buffer.from([23, 3, 3, 0, 40, ...Buffer.alloc(40)]);
+
+test("ends, and does not spin, when it is paused and writes behind a forged record", async () => {
+  peer.thenBytes = () => link.pause();
+  client.write(Buffer.from("good"));
+  client.writeRaw(FORGED);
+  await serviceUntil(stage.loop, () => peer.text === "good");
+  await serviceSome(stage.loop);
+  sendAll(link, "answer");
+  await serviceUntil(stage.loop, () => peer.closed);
+  expect(peer.error).toBeInstanceOf(Error);
+});
+
+test("ends when the kernel has no room for the alert about a forged record", async () => {
+  const path = join(temporaryFolder(), "full");
+  const local = new Stage(stage.loop);
+  await local.listen({ path, tls });
+  // A socket of this family takes a record as a whole or not at all. So this many fill it, and none waits.
+  const { count, other: full } = await fillWithRecords(local, path, Number.POSITIVE_INFINITY);
+  const { other, there } = await fillWithRecords(local, path, count - 1);
+  expect(there.link.choked).toBe(false);
+  other.writeRaw(FORGED);
+  await serviceUntil(stage.loop, () => there.closed);
+  expect(there.error).toMatchObject({ code: expect.stringMatching(/^ERR_SSL_/) });
+  for (const each of [full, other]) each.close();
+});
+
+/** Sends short records to a new peer that reads none, at most `limit`: until one of them waits. */
+async function fillWithRecords(local: Stage, path: string, limit: number) {
+  const other = await TlsPeer.open(local.loop, path);
+  await serviceUntil(local.loop, () => local.arrived.length > 0);
+  const there = local.arrived.shift()!;
+  let count = 0;
+  for (; count < limit && !there.link.choked; count++) {
+    sendAll(there.link, pattern(1000));
+    await new Promise((resolve) => process.nextTick(resolve));
+  }
+  return { count, other, there };
+}
 
 test("says its last word when the kernel has room for it again", async () => {
   const sent = fill();

@@ -1,6 +1,6 @@
-import { encodeInternet } from "../../../lib/loop/epoll/address.ts";
+import { encodeInternet, encodePath, familyOf } from "../../../lib/loop/epoll/address.ts";
 import {
-  AF_INET,
+  AF_UNIX,
   bindLibrary,
   EINPROGRESS,
   IPPROTO_TCP,
@@ -15,6 +15,7 @@ import type { Loop } from "../../../lib/loop/loop.ts";
 
 const openssl = loadOpenssl();
 const libc = loadLibc();
+const KEY_UPDATE_NOT_REQUESTED = 0;
 const KEY_UPDATE_REQUESTED = 1;
 const updateKeys = bindLibrary("OpenSSL", ({ call }) => call("int SSL_key_update(uintptr_t, int)"));
 
@@ -25,17 +26,18 @@ export class TlsPeer {
   readonly #session: number;
   readonly #landing = Buffer.allocUnsafeSlow(65_536);
 
-  constructor(port: number) {
+  /** @param where - A port of this machine, or a path. */
+  constructor(where: number | string) {
+    const address = typeof where === "string" ? encodePath(where) : encodeInternet("127.0.0.1", where);
     this.#context = clientContext(openssl, { rejectUnauthorized: false });
-    this.#fd = libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
-    libc.setOption(this.#fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (libc.connect(this.#fd, encodeInternet("127.0.0.1", port)) < 0 && libc.errno() !== EINPROGRESS)
-      throw new Error("no connection");
+    this.#fd = libc.socket(familyOf(address), SOCK_STREAM | SOCK_NONBLOCK);
+    if (familyOf(address) !== AF_UNIX) libc.setOption(this.#fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (libc.connect(this.#fd, address) < 0 && libc.errno() !== EINPROGRESS) throw new Error("no connection");
     this.#session = openssl.newSession(this.#context.address, this.#fd, "client");
   }
 
-  static async open(loop: Loop, port: number): Promise<TlsPeer> {
-    const peer = new TlsPeer(port);
+  static async open(loop: Loop, where: number | string): Promise<TlsPeer> {
+    const peer = new TlsPeer(where);
     while (!peer.#isDone(openssl.proceed(peer.#session, undefined))) await loop.service(2);
     return peer;
   }
@@ -63,6 +65,17 @@ export class TlsPeer {
   /** Has new keys in this direction, and asks for new ones in the other, with the next record. */
   updateKeys(): void {
     if (updateKeys(this.#session, KEY_UPDATE_REQUESTED) !== 1) throw new Error("no key update");
+  }
+
+  /** Has new keys in this direction alone, and says so at once. */
+  renewKeys(): void {
+    if (updateKeys(this.#session, KEY_UPDATE_NOT_REQUESTED) !== 1) throw new Error("no key update");
+    if (!this.#isDone(openssl.proceed(this.#session, undefined))) throw new Error("no room for a key update");
+  }
+
+  /** Puts bytes on the wire that are not of the session. */
+  writeRaw(bytes: Uint8Array): void {
+    if (libc.send(this.#fd, bytes, bytes.length, 0) !== bytes.length) throw new Error("no room");
   }
 
   /** Sends close_notify, and no FIN. */
