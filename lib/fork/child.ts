@@ -1,7 +1,9 @@
 import { isMainThread } from "node:worker_threads";
+import type { SslOptions } from "../api/tls.ts";
 import { errorCode } from "../base/errors.ts";
 import { type Errand, takeErrand } from "./errand.ts";
-import { type FromChild, type FromParent, kindOf } from "./messages.ts";
+import { type FromChild, type FromParent, fromParent } from "./messages.ts";
+import { type LoadCertificates, Renewal } from "./renewal.ts";
 
 /** How long a child's program may go on when its context has ended, and its context when it ought to have. */
 const GRACE_MS = 5000;
@@ -19,20 +21,26 @@ interface Ending {
  */
 export class Child {
   readonly errand: Errand;
+  /** What TLS to speak; null for none. */
+  readonly ssl: Promise<SslOptions | null>;
+  #started: (ssl: SslOptions | null) => void = () => {};
   readonly #contexts = new Set<Ending>();
   #drainMs = 0;
   #serving = false;
+  #renewal: Renewal | null = null;
 
   constructor(errand: Errand) {
     this.errand = errand;
     process.on("disconnect", () => this.#end());
+    this.ssl = new Promise((resolve) => {
+      this.#started = resolve;
+    });
     process.on("message", (message) => {
-      if (kindOf(message) === "drain") this.#end((message as FromParent).spread);
+      const told = fromParent(message);
+      if (told !== undefined) this.#heard(told);
     });
     process.on("uncaughtExceptionMonitor", (error) => this.failed(error));
     process.on("SIGINT", () => {});
-    // Listening to the parent keeps no process whose work is done.
-    process.channel?.unref();
     if (!process.connected) this.#end();
   }
 
@@ -46,8 +54,10 @@ export class Child {
     this.#drainMs = Math.max(this.#drainMs, drainMs);
   }
 
-  serving(): void {
+  /** @param load - Loads other certificates when the parent has them. */
+  serving(load: LoadCertificates): void {
     this.#serving = true;
+    this.#renewal = new Renewal(load, (answer) => this.#tell(answer));
     this.#tell({ sluice: "serving" });
   }
 
@@ -62,6 +72,18 @@ export class Child {
   /** The context has ended, and with it the errand: the program may do its last, but not stay. */
   done(): void {
     exitWithin(GRACE_MS);
+  }
+
+  #heard(message: FromParent): void {
+    if (message.sluice === "start") this.#start(message.ssl);
+    else if (message.sluice === "drain") this.#end(message.spread);
+    else this.#renewal?.asked(message);
+  }
+
+  #start(ssl: SslOptions | null): void {
+    this.#started(ssl);
+    // From now on, listening to the parent keeps no process whose work is done.
+    process.channel?.unref();
   }
 
   #tell(message: FromChild): void {

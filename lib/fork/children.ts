@@ -1,3 +1,4 @@
+import type { SslOptions } from "../api/tls.ts";
 import { type Family, Place } from "./place.ts";
 
 /** What a child may take for its end beside what it waits for its sessions. */
@@ -32,14 +33,26 @@ export class Children {
     }
   }
 
+  /** Has all that serve read certificates. Rejects with the reason of the first that cannot. */
+  async load(ssl: SslOptions): Promise<void> {
+    await Promise.all(this.#places.map((place) => place.load(ssl)));
+  }
+
+  /** Has all of them use certificates, and those that are started from now on. */
+  async use(ssl: SslOptions): Promise<void> {
+    this.#family.ssl = ssl;
+    await Promise.all(this.#places.map((place) => place.use(ssl)));
+  }
+
   /**
-   * Drains all of them, their Close frames spread over so many milliseconds, and gives the port up when they are gone.
-   * Called again it hurries them.
+   * Drains all of them, their Close frames spread over so many milliseconds, and gives the port up at once. Resolves when
+   * they are gone. Called again it hurries them.
    */
   async stop(spread = 0): Promise<void> {
     const limitMs = spread + this.#limitMs;
-    await Promise.all(this.#places.map((place) => place.stop(spread, limitMs)));
+    const stopped = Promise.all(this.#places.map((place) => place.stop(spread, limitMs)));
     if (!this.#released) this.#family.port.release();
     this.#released = true;
+    await stopped;
   }
 }

@@ -1,4 +1,5 @@
 import type { ForkedServiceLoop, ForkOptions } from "../api/fork.ts";
+import type { SslOptions } from "../api/tls.ts";
 import { codedError, errorCode } from "../base/errors.ts";
 import type { Bus } from "../bus/bus.ts";
 import { processBus } from "../bus/processes.ts";
@@ -7,6 +8,7 @@ import { type ParentContext, ParentForking, processesOf } from "./parent.ts";
 
 /** What forking needs of its context. */
 interface ForkableContext extends ParentContext {
+  loadCertificates(ssl: SslOptions): Promise<() => void>;
   run(): Promise<void>;
   destroy(): Promise<void>;
 }
@@ -26,11 +28,14 @@ export interface ContextForking {
   /** Somebody has forked this process. */
   readonly isForked: boolean;
   adapt<Settings extends ForkSettings>(settings: Settings): Settings;
+  /** What TLS to speak, in place of what the program says: its parent may have changed it since. */
+  ssl(own: SslOptions | undefined): Promise<SslOptions | undefined>;
   /** The context is there, but nothing of it has happened yet. */
   made(context: ForkableContext): void;
   /** The context could not be made. */
   failed(error: unknown): void;
   fork(options: ForkOptions, context: ForkableContext): Promise<ForkedServiceLoop>;
+  load(ssl: SslOptions): Promise<(() => Promise<void>) | null>;
   end(spread: number): Promise<void>;
 }
 
@@ -41,6 +46,9 @@ class FreeForking extends ParentForking implements ContextForking {
 
   adapt<Settings>(settings: Settings): Settings {
     return settings;
+  }
+  async ssl(own: SslOptions | undefined): Promise<SslOptions | undefined> {
+    return own;
   }
   made(): void {}
   failed(): void {}
@@ -62,6 +70,11 @@ class InChild {
   failed(error: unknown): void {
     this.child.failed(error);
   }
+
+  /** Nobody serves in place of a child. */
+  async load(): Promise<null> {
+    return null;
+  }
 }
 
 /** The one that a child was forked for. */
@@ -82,6 +95,10 @@ class ChildForking extends InChild implements ContextForking {
     return { ...settings, bus: settings.bus ?? processBus() };
   }
 
+  async ssl(own: SslOptions | undefined): Promise<SslOptions | undefined> {
+    return own && ((await this.child.ssl) ?? own);
+  }
+
   async fork(options: ForkOptions, context: ForkableContext): Promise<ForkedServiceLoop> {
     processesOf(options);
     if (this.#called) throw codedError("EBUSY", "forkServiceLoop was called already");
@@ -91,7 +108,7 @@ class ChildForking extends InChild implements ContextForking {
       if (errorCode(error) !== "EBUSY") throw error;
       return this.#untilEnd;
     });
-    this.child.serving();
+    this.child.serving((ssl) => context.loadCertificates(ssl));
     await running;
     await context.destroy();
     this.child.done();
@@ -109,6 +126,10 @@ class BystanderForking extends InChild implements ContextForking {
 
   adapt<Settings extends ForkSettings>(settings: Settings): Settings {
     return { ...settings, port: 0, path: undefined };
+  }
+
+  async ssl(own: SslOptions | undefined): Promise<SslOptions | undefined> {
+    return own;
   }
 
   /** As in the parent, so that the program gets on to the context that it was started for. */

@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { isMainThread } from "node:worker_threads";
 import type { ForkedServiceLoop, ForkOptions } from "../api/fork.ts";
+import type { SslOptions } from "../api/tls.ts";
 import { codedError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Bus } from "../bus/bus.ts";
@@ -15,6 +17,7 @@ const MAX_PROCESSES = 1024;
 export interface ParentContext {
   readonly settings: { readonly timeouts: { readonly drain: number } };
   readonly logger: Logger;
+  readonly ssl: SslOptions | null;
   cede(): SharedPort;
   joinBus(bus: Bus): Promise<void>;
 }
@@ -24,6 +27,8 @@ export class ParentForking {
   readonly #index: number;
   #children: Children | null = null;
   #called = false;
+  /** What seals the session tickets of all children, unless `ssl` tells. */
+  readonly #ticketKeys = new Uint8Array(randomBytes(48));
 
   /** @param index - Which context of the program it is. */
   constructor(index: number) {
@@ -39,13 +44,14 @@ export class ParentForking {
     this.#called = true;
     const { logger } = context;
     const hub = new ProcessHub({
-      onLoss: (packets, { message }) => logger.warn(`${packets} broadcasts were lost to a child: ${message}`),
+      onLoss: (packets, { message }) => logger.warn(`broadcasts lost to a child: ${packets}, ${message}`),
     });
     const family = {
       program,
       context: this.#index,
       port,
       logger,
+      ssl: context.ssl === null ? null : this.#sealed(context.ssl),
       onStart: hub.add.bind(hub),
     };
     const children = new Children(family, processes, context.settings.timeouts.drain);
@@ -59,6 +65,18 @@ export class ParentForking {
         return children.pids;
       },
     };
+  }
+
+  async load(ssl: SslOptions): Promise<(() => Promise<void>) | null> {
+    const sealed = this.#sealed(ssl);
+    await this.#children?.load(sealed);
+    // It may have been forked meanwhile.
+    const children = this.#children;
+    return children && (() => children.use(sealed));
+  }
+
+  #sealed(ssl: SslOptions): SslOptions {
+    return { ...ssl, ticketKeys: ssl.ticketKeys ?? this.#ticketKeys };
   }
 
   async end(spread: number): Promise<void> {
@@ -86,5 +104,27 @@ function thisProgram(): Program {
   const [, file, ...args] = process.argv;
   if (file === undefined)
     throw codedError("ENOTSUP", "forkServiceLoop: there is no file to run again, as with node -e");
-  return { file, args, execArgv: process.execArgv };
+  return {
+    file,
+    args,
+    execArgv: [...process.execArgv, ...inspectorPort(process.env["NODE_OPTIONS"], process.execArgv)],
+    cwd: startFolder,
+  };
+}
+
+/** The folder that the program was started in; paths in its arguments and options begin there. */
+const startFolder = currentFolder();
+
+function currentFolder(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    // It was removed.
+    return undefined;
+  }
+}
+
+/** Where this process is debugged, each child is on a port of its own. */
+export function inspectorPort(nodeOptions = "", execArgv: readonly string[]): string[] {
+  return [nodeOptions, ...execArgv].some((text) => text.includes("--inspect")) ? ["--inspect-port=0"] : [];
 }

@@ -1,10 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { codedError } from "../base/errors.ts";
+import type { SslOptions } from "../api/tls.ts";
+import { codedError, errorCode } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { SharedPort } from "../loop/loop.ts";
 import { BackOff } from "./back-off.ts";
+import { ChildCertificates } from "./child-certificates.ts";
 import { type Errand, withErrand } from "./errand.ts";
-import { type FromParent, kindOf } from "./messages.ts";
+import { type FromParent, fromChild } from "./messages.ts";
 
 /** How a program is started again. */
 export interface Program {
@@ -12,6 +14,8 @@ export interface Program {
   args: readonly string[];
   /** Options of Node itself. */
   execArgv: readonly string[];
+  /** The working directory. */
+  cwd: string | undefined;
 }
 
 /** What all children of one context have in common. */
@@ -21,6 +25,8 @@ export interface Family {
   readonly context: number;
   readonly port: SharedPort;
   readonly logger: Logger;
+  /** What TLS the children speak with at this moment; null without it. */
+  ssl: SslOptions | null;
   /** A child was started; it may not have come to anything yet. */
   onStart(child: ChildProcess): void;
 }
@@ -47,6 +53,7 @@ export class Place {
   readonly #family: Family;
   readonly #backOff = new BackOff();
   #child: ChildProcess | null = null;
+  #certificates: ChildCertificates | null = null;
   #fd = -1;
   #startedAt = 0;
   /** What the child said of its end. */
@@ -71,6 +78,7 @@ export class Place {
   /** Resolves when the child serves. Rejects with what it ended of, when that comes first. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.#stopping) return reject(canceled());
       this.#first = { resolve, reject };
       this.#spawn();
     });
@@ -92,6 +100,7 @@ export class Place {
     const errand: Errand = { context, place: this.number, fd: CHILD_FD };
     return fork(program.file, program.args, {
       execArgv: [...program.execArgv],
+      cwd: program.cwd,
       env: withErrand(process.env, errand),
       stdio: ["ignore", "inherit", "inherit", "ipc", this.#fd],
       serialization: "advanced",
@@ -102,29 +111,54 @@ export class Place {
     this.#child = child;
     child.on("message", (message) => this.#heard(message));
     child.once("exit", (code, signal) => {
-      const tell = () => this.#ended(signal === null ? `ended with code ${code}` : `ended by ${signal}`);
+      const end = () => this.#ended(signal === null ? `ended with code ${code}` : `ended by ${signal}`);
       // Its last words may still be on their way.
-      if (child.connected) child.once("disconnect", tell);
-      else tell();
+      if (child.connected) child.once("disconnect", end);
+      else end();
     });
     // A message may meet a child that has just ended: its "exit" tells all. Without a process there is none.
     child.on("error", (error) => {
       if (child.pid === undefined) this.#ended(`could not be started: ${error.message}`);
     });
+    // "error" will tell why.
+    if (child.pid === undefined) return;
     this.#timer = setTimeout(() => this.#stuck(), START_LIMIT_MS);
     this.#family.onStart(child);
+    this.#certificates = new ChildCertificates((message) => tell(child, message), this.#family.ssl);
   }
 
   #heard(message: unknown): void {
-    const kind = kindOf(message);
-    if (kind === "failed") this.#reason = (message as { reason: string }).reason;
-    if (kind !== "serving" || this.#stopping) return;
+    const told = fromChild(message);
+    if (told?.sluice === "failed") this.#reason = told.reason;
+    if (told?.sluice === "answer") this.#certificates?.questions.answered(told.number, told.refusal);
+    if (told?.sluice === "serving" && !this.#stopping) this.#serves();
+  }
+
+  #serves(): void {
+    const { logger, ssl } = this.#family;
     clearTimeout(this.#timer);
     this.#reason = "";
-    this.#family.logger.info(`${this.#name} serves`);
+    logger.info(`${this.#name} serves`);
     this.#first?.resolve();
     this.#first = null;
+    this.#certificates
+      ?.serving(ssl)
+      .catch((error: Error) => logger.warn(`${this.#name} goes on with old certificates: ${error.message}`));
   }
+
+  /** Has the child read certificates. One that starts is not waited for: it gets them when it serves. */
+  async load(ssl: SslOptions): Promise<void> {
+    await this.#certificates?.load(ssl).catch(this.#refused);
+  }
+
+  /** Has the child use them. */
+  async use(ssl: SslOptions): Promise<void> {
+    await this.#certificates?.use(ssl).catch(this.#refused);
+  }
+
+  readonly #refused = (error: Error) => {
+    throw codedError(errorCode(error), `${this.#name}: ${error.message}`);
+  };
 
   #stuck(): void {
     this.#reason = `it had not come to forkServiceLoop within ${START_LIMIT_MS / 1000} s`;
@@ -135,8 +169,10 @@ export class Place {
     clearTimeout(this.#timer);
     const end = `${this.#name} ${how}${this.#reason === "" ? "" : `: ${this.#reason}`}`;
     this.#child = null;
+    this.#certificates?.questions.gone();
+    this.#certificates = null;
     if (this.#first !== null) {
-      this.#first.reject(codedError("ERR_CHILD", `${end}, before it served`));
+      this.#first.reject(this.#stopping ? canceled() : codedError("ERR_CHILD", `${end}, before it served`));
       this.#first = null;
       this.#stopping = true;
     }
@@ -159,18 +195,19 @@ export class Place {
 
   /**
    * Has the child drain, its Close frames spread over so many milliseconds, and resolves when its process is gone: at the
-   * latest, by SIGKILL, after `limitMs`. Called again it hurries the child.
+   * latest, by SIGKILL, after `limitMs`. Called again it hurries the child. The socket is closed at once: else the system
+   * would go on to take connections that nobody accepts.
    */
   async stop(spread: number, limitMs: number): Promise<void> {
     const again = this.#stopping;
     this.#stopping = true;
     const child = this.#child;
     if (!again) clearTimeout(this.#timer);
-    if (child?.pid === undefined) return this.#closeSocket();
+    this.#closeSocket();
+    if (child?.pid === undefined) return;
     if (!again) this.#timer = setTimeout(() => this.#late(limitMs), limitMs);
     const gone = new Promise<void>((resolve) => this.#waiting.push(resolve));
-    const drain: FromParent = { sluice: "drain", spread };
-    if (child.connected) child.send(drain, undefined, undefined, () => {});
+    if (child.connected) tell(child, { sluice: "drain", spread });
     else child.kill("SIGTERM");
     await gone;
   }
@@ -179,4 +216,13 @@ export class Place {
     this.#family.logger.warn(`${this.#name} has not ended in ${limitMs} ms and is killed`);
     this.#child?.kill("SIGKILL");
   }
+}
+
+function tell(child: ChildProcess, message: FromParent): void {
+  // One that is about to end hears nothing; its "exit" tells all.
+  if (child.connected) child.send(message, undefined, undefined, () => {});
+}
+
+function canceled(): Error {
+  return codedError("ECANCELED", "forkServiceLoop: the context was destroyed while its children started");
 }

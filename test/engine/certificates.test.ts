@@ -1,16 +1,21 @@
 import { expect, test } from "vitest";
 import type { SslOptions } from "../../lib/api/tls.ts";
-import { Certificates } from "../../lib/engine/certificates.ts";
+import { Certificates, type Others } from "../../lib/engine/certificates.ts";
 import type { Listener, ServerTls } from "../../lib/loop/loop.ts";
 
 const pair = { cert: "cert", key: "key" };
+const nobody: Others = { load: async () => null };
 
 /** Loads at once what is called so; the listener writes down what it gets. */
 function make(load: (ssl: SslOptions) => Promise<ServerTls> = async (ssl) => ssl as ServerTls) {
   const given: ServerTls[] = [];
   const listener = { setTls: (tls: ServerTls) => given.push(tls) } as unknown as Listener;
   const certificates = new Certificates({ ...pair, minVersion: "TLSv1.3" }, load);
-  return { certificates, given, change: (changes = {}) => certificates.change(listener, changes) };
+  return {
+    certificates,
+    given,
+    change: (changes = {}, others = nobody) => certificates.change(listener, changes, others),
+  };
 }
 
 test("are loaded again with nothing changed", async () => {
@@ -52,4 +57,28 @@ test("change one after the other, in the order they were asked", async () => {
   loaded[1](0);
   await both[1];
   expect(given.map(({ cert }) => cert)).toEqual(["first", "second"]);
+});
+
+test("are others' alone where others serve, and for them to use when all have loaded", async () => {
+  const { certificates, given, change } = make();
+  const done: string[] = [];
+  await change(
+    { cert: "new" },
+    {
+      load: async ({ cert }) => {
+        done.push(`loaded ${cert}, have ${certificates.options.cert}`);
+        return async () => void done.push(`used, have ${certificates.options.cert}`);
+      },
+    },
+  );
+  expect(done).toEqual(["loaded new, have cert", "used, have new"]);
+  expect(given).toEqual([]);
+});
+
+test("stay what they were where another cannot load them", async () => {
+  const { certificates, given, change } = make();
+  const others = { load: () => Promise.reject(new Error("child 1: ssl.cert: broken")) };
+  await expect(change({ cert: "new" }, others)).rejects.toThrow("child 1: ssl.cert: broken");
+  expect(given).toEqual([]);
+  expect(certificates.options.cert).toBe("cert");
 });

@@ -21,6 +21,17 @@ describe.each(loops)("the children, on the %s loop", (eventLoop) => {
     expect(await forked.ended()).toBe(0);
   });
 
+  it("leave a port that takes nobody while they drain", async () => {
+    const forked = await Forked.start({ eventLoop, processes: 1, timeouts: { drain: 2000 } });
+    const [session, silent] = await forked.sessions(2);
+    silent.stall();
+    forked.write("destroy");
+    expect(await session.closed).toBe(1001);
+    await expect(Session.open(forked.url)).rejects.toThrow("ECONNREFUSED");
+    expect(forked.output).not.toMatch(/^destroyed$/m);
+    await forked.prints(/^destroyed$/m);
+  });
+
   it("are killed when they do not end in time", async () => {
     const forked = await Forked.start({ eventLoop, processes: 2, timeouts: { drain: 100 } });
     const [session] = await forked.sessions(1);

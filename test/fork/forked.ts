@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { rmSync } from "node:fs";
+import type { TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 import { build, childBuild } from "../loop/epoll/child.ts";
@@ -16,8 +17,10 @@ export interface ForkedOptions {
   path?: string;
   ssl?: { cert: string; key: string };
   timeouts?: { drain: number };
-  /** How each child ends before it serves. */
-  crash?: "throw" | "silent";
+  /** Where the program goes when it has a context. */
+  folder?: string;
+  /** How each child ends before it serves; or does not. */
+  crash?: "throw" | "silent" | "wait";
   /** Options of another context, which the program makes and forks before. */
   second?: object;
 }
@@ -61,8 +64,8 @@ export class Forked extends Program {
   }
 
   /** Opens so many sessions. */
-  sessions(count: number): Promise<Session[]> {
-    return Promise.all(Array.from({ length: count }, () => Session.open(this.url)));
+  sessions(count: number, ticket?: Buffer): Promise<Session[]> {
+    return Promise.all(Array.from({ length: count }, () => Session.open(this.url, ticket)));
   }
 }
 
@@ -72,10 +75,22 @@ export class Session {
   readonly closed: Promise<number>;
   /** The process that serves it. */
   pid = 0;
+  /** Where TLS is spoken. */
+  tls!: TLSSocket;
+  /** Of the certificate that was shown. */
+  name = "";
+  /** The TLS session of the ticket goes on. */
+  resumed = false;
   readonly #socket: WebSocket;
 
-  private constructor(url: string) {
-    this.#socket = new WebSocket(url, ["room"], { rejectUnauthorized: false });
+  private constructor(url: string, ticket: Buffer | undefined) {
+    const options = { rejectUnauthorized: false, ...(ticket !== undefined && { session: ticket }) };
+    this.#socket = new WebSocket(url, ["room"], options);
+    this.#socket.on("upgrade", ({ socket }) => {
+      this.tls = socket as TLSSocket;
+      this.resumed = this.tls.isSessionReused?.() === true;
+      this.name = String(this.tls.getPeerCertificate?.().subject?.CN ?? "");
+    });
     this.#socket.on("message", (data) => {
       this.received.push(String(data));
       this.#socket.emit("received");
@@ -83,8 +98,9 @@ export class Session {
     this.closed = new Promise((resolve) => this.#socket.on("close", resolve));
   }
 
-  static async open(url: string): Promise<Session> {
-    const session = new Session(url);
+  /** @param ticket - Of a TLS session to resume. */
+  static async open(url: string, ticket?: Buffer): Promise<Session> {
+    const session = new Session(url, ticket);
     await once(session.#socket, "open");
     session.say("pid");
     await session.has(1);
@@ -101,6 +117,11 @@ export class Session {
   async has(count: number): Promise<string[]> {
     while (this.received.length < count) await once(this.#socket, "received");
     return this.received;
+  }
+
+  /** Reads nothing any more, and so answers no Close. */
+  stall(): void {
+    this.#socket.pause();
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { relative } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { stopPrograms } from "../support/program.ts";
 import { certificate, loops, temporaryFolder } from "../support/server.ts";
@@ -51,6 +52,13 @@ describe.each(loops)("a forked service loop, on the %s loop", (eventLoop) => {
     const forked = await Forked.start({ eventLoop, ssl: certificate, processes: 2 });
     const pids = await forked.pids();
     for (const { pid } of await forked.sessions(10)) expect(pids).toContain(pid);
+  });
+
+  it("has its children begin where the program began, wherever that has gone since", async () => {
+    const ssl = { cert: relative(".", certificate.cert), key: relative(".", certificate.key) };
+    const forked = await Forked.start({ eventLoop, ssl, processes: 1, folder: "/" });
+    const [pid] = await forked.pids();
+    expect((await Session.open(forked.url)).pid).toBe(pid);
   });
 
   it("of two contexts in a program has children for each, on its own port", async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { processesOf } from "../../lib/fork/parent.ts";
+import { inspectorPort, processesOf } from "../../lib/fork/parent.ts";
 import { ANY_PORT, createContext, type ForkOptions } from "../../lib/index.ts";
 
 it("takes as many processes as the machine can run at a time, unless told otherwise", () => {
@@ -28,4 +28,10 @@ it("refuses a context that does not listen", async () => {
     message: "forkServiceLoop: the context does not listen",
   });
   await context.destroy();
+});
+
+it("gives each child that is debugged a port of its own", () => {
+  expect(inspectorPort("", ["--enable-source-maps"])).toEqual([]);
+  expect(inspectorPort("", ["--inspect=9229"])).toEqual(["--inspect-port=0"]);
+  expect(inspectorPort("--inspect-brk", [])).toEqual(["--inspect-port=0"]);
 });

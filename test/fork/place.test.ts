@@ -49,6 +49,17 @@ describe.each(loops)("the place of a child, on the %s loop", (eventLoop) => {
     expect(await forked.ended()).toBe(0);
   });
 
+  it("rejects the first start when its context is destroyed meanwhile, and nothing is left running", async () => {
+    const forked = new Forked({ eventLoop, processes: 2, crash: "wait" });
+    await forked.prints(/waiting\nwaiting/);
+    process.kill(forked.pid, "SIGINT");
+    const [, code] = await forked.prints(/refused: (\w+) forkServiceLoop: the context was destroyed/);
+    expect(code).toBe("ECANCELED");
+    // Its children have its standard output too, and it is closed.
+    expect(await forked.ended()).toBe(0);
+    expect(forked.output).not.toMatch(/^(warn|error):/m);
+  });
+
   it("rejects the first start with the exit code of a child that says nothing", async () => {
     const forked = new Forked({ eventLoop, crash: "silent" });
     const [, text] = await forked.prints(/refused: (.*)/);
