@@ -1,25 +1,17 @@
-import type { Context, Wsi } from "sluice";
-
-/** One live session, as the watchers see it. */
-export interface SessionReport {
-  address: string;
-  port: number;
-  protocol: string;
-  userAgent: string;
-  /** Connected since, ISO 8601 in UTC. */
-  since: string;
-  bytesReceived: number;
-  bytesSent: number;
-  messagesReceived: number;
-  messagesSent: number;
-}
+import type { Context } from "sluice";
+import { OtherSessions } from "./other-sessions.ts";
+import { OwnSessions } from "./own-sessions.ts";
+import { readPart } from "./part.ts";
+import { SIGN_EVERY } from "./publisher.ts";
 
 /** How often a board may look for sessions that came or went, and how often it counts anew, in milliseconds. */
 export const LOOK_EVERY = 100;
 export const COUNT_EVERY = 500;
+/** A context that did not say goodbye is gone when three of its signs of life are missing. */
+export const FORGET_AFTER = 3.5 * SIGN_EVERY;
 
 /**
- * The list of a context's sessions, as JSON, made once for all watchers.
+ * The list of sessions, those of this context and then those of others on its bus, as JSON, made once for all watchers.
  *
  * A board does nothing by itself: whoever wants to see it looks, and pays at most for one look in `LOOK_EVERY`.
  */
@@ -29,26 +21,37 @@ export class Board {
   /** Goes up whenever `text` changes. */
   edition = 0;
 
-  readonly #context: Context;
   readonly #maxSessions: number;
-  #sessions: readonly Wsi[] = [];
+  readonly #own: OwnSessions;
+  readonly #others: OtherSessions;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #countedAt = Number.NEGATIVE_INFINITY;
+  /** Broadcasts that were looked at: each watcher is told of the same ones. */
+  readonly #heard = new WeakSet<Buffer>();
 
   constructor(context: Context, maxSessions: number) {
-    this.#context = context;
     this.#maxSessions = maxSessions;
+    this.#own = new OwnSessions(context, maxSessions);
+    this.#others = new OtherSessions(maxSessions, FORGET_AFTER);
+  }
+
+  /** Takes a broadcast, which each watcher hands in, for the part of another context, if it is one. */
+  hear(broadcast: Buffer, now = performance.now()): void {
+    if (this.#heard.has(broadcast)) return;
+    this.#heard.add(broadcast);
+    const part = readPart(broadcast);
+    if (part !== undefined) this.#others.take(part, now);
   }
 
   /** Brings the board up to date, as far as it is time to. Returns the edition. */
   look(now = performance.now()): number {
     if (now - this.#lookedAt < LOOK_EVERY) return this.edition;
     this.#lookedAt = now;
-    const sessions = first(this.#context.sessions(), this.#maxSessions);
-    if (now - this.#countedAt >= COUNT_EVERY || !sameItems(sessions, this.#sessions)) {
+    const changes = [this.#own.look(), this.#others.look(now)];
+    if (changes.includes(true) || now - this.#countedAt >= COUNT_EVERY) {
       this.#countedAt = now;
-      this.#sessions = sessions;
-      this.#publish(JSON.stringify(sessions.map(report)));
+      const all = [...this.#own.reports(), ...this.#others.reports()];
+      this.#publish(JSON.stringify(all.slice(0, this.#maxSessions)));
     }
     return this.edition;
   }
@@ -58,32 +61,4 @@ export class Board {
     this.text = text;
     this.edition += 1;
   }
-}
-
-function report(wsi: Wsi): SessionReport {
-  const { bytesReceived, bytesSent, messagesReceived, messagesSent, since } = wsi.stats;
-  return {
-    address: wsi.remoteAddress,
-    port: wsi.remotePort,
-    protocol: wsi.getProtocol().name,
-    userAgent: wsi.headers["user-agent"] ?? "",
-    since: new Date(since).toISOString(),
-    bytesReceived,
-    bytesSent,
-    messagesReceived,
-    messagesSent,
-  };
-}
-
-function first<T>(items: Iterable<T>, most: number): T[] {
-  const taken: T[] = [];
-  for (const item of items) {
-    if (taken.length === most) break;
-    taken.push(item);
-  }
-  return taken;
-}
-
-function sameItems<T>(left: readonly T[], right: readonly T[]): boolean {
-  return left.length === right.length && left.every((item, index) => item === right[index]);
 }

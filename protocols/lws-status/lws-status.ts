@@ -1,11 +1,12 @@
 import { CallbackReason, type Context, type Protocol, WriteProtocol } from "sluice";
 import { Board, LOOK_EVERY } from "./board.ts";
+import { Publisher } from "./publisher.ts";
 
-export type { SessionReport } from "./board.ts";
+export type { SessionReport } from "./session-report.ts";
 
 /** What `lws-status` can be told. */
 export interface LwsStatusOptions {
-  /** Sessions in the list; what is beyond is left out. Default 500. */
+  /** Sessions in the list, those of other processes included; what is beyond is left out. Default 500. */
   maxSessions?: number;
 }
 
@@ -14,11 +15,17 @@ interface Session {
   seen: number;
 }
 
-const boards = new WeakMap<Context, Board>();
+/** What a context has for its watchers, and for those of others. */
+interface Status {
+  readonly board: Board;
+  readonly publisher: Publisher;
+}
+
+const statusOf = new WeakMap<Context, Status>();
 
 /**
- * Sends the list of all sessions of the context, of every protocol, as a JSON array: on opening, and whenever it has
- * changed.
+ * Sends the list of all sessions, of every protocol, in all processes that share a bus, as a JSON array: on opening, and
+ * whenever it has changed.
  */
 export const lwsStatus: Protocol<Session> = {
   name: "lws-status",
@@ -26,22 +33,34 @@ export const lwsStatus: Protocol<Session> = {
 
   callback(wsi, reason, user, input) {
     switch (reason) {
-      case CallbackReason.PROTOCOL_INIT:
-        boards.set(wsi.context, new Board(wsi.context, readOptions(input).maxSessions));
+      case CallbackReason.PROTOCOL_INIT: {
+        const { maxSessions } = readOptions(input);
+        const board = new Board(wsi.context, maxSessions);
+        const publisher = new Publisher(wsi.context, wsi.getProtocol(), maxSessions);
+        statusOf.set(wsi.context, { board, publisher });
+        publisher.begin();
         break;
+      }
 
       case CallbackReason.ESTABLISHED:
         wsi.callbackOnWritable();
         wsi.setTimer(LOOK_EVERY);
         break;
 
-      case CallbackReason.TIMER:
-        if (boards.get(wsi.context)!.look() !== user.seen) wsi.callbackOnWritable();
-        wsi.setTimer(LOOK_EVERY);
+      case CallbackReason.BROADCAST:
+        statusOf.get(wsi.context)!.board.hear(input);
         break;
 
+      case CallbackReason.TIMER: {
+        const { board, publisher } = statusOf.get(wsi.context)!;
+        publisher.begin();
+        if (board.look() !== user.seen) wsi.callbackOnWritable();
+        wsi.setTimer(LOOK_EVERY);
+        break;
+      }
+
       case CallbackReason.SERVER_WRITEABLE: {
-        const board = boards.get(wsi.context)!;
+        const { board } = statusOf.get(wsi.context)!;
         const edition = board.look();
         if (edition === user.seen) break;
         user.seen = edition;
@@ -50,7 +69,8 @@ export const lwsStatus: Protocol<Session> = {
       }
 
       case CallbackReason.PROTOCOL_DESTROY:
-        boards.delete(wsi.context);
+        statusOf.get(wsi.context)?.publisher.end();
+        statusOf.delete(wsi.context);
         break;
     }
   },

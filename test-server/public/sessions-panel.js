@@ -1,8 +1,8 @@
 import { browserName, formatAge, formatBytes } from "./format.js";
 
-const COLUMNS = ["Address", "Protocol", "Browser", "Connected", "Received", "Sent"];
+const COLUMNS = ["Address", "Protocol", "Browser", "Connected", "Received", "Sent", "Server"];
 
-/** The sessions of the server, as lws-status tells them. */
+/** The sessions of the server, as lws-status tells them; which process they belong to, where there are several. */
 export function sessionsPanel(status, byId) {
   const body = byId("sessions-body");
   let sessions = [];
@@ -11,6 +11,8 @@ export function sessionsPanel(status, byId) {
     for (const [index, session] of sessions.entries()) {
       showRow(body.rows[index] ?? newRow(body), session);
     }
+    const servers = new Set(sessions.map(({ server }) => server));
+    byId("sessions-table").classList.toggle("one-server", servers.size < 2);
     byId("sessions-count").textContent = String(sessions.length);
   };
   status.addEventListener("message", ({ data }) => {
@@ -24,6 +26,7 @@ export function sessionsPanel(status, byId) {
 function newRow(body) {
   const row = body.insertRow();
   for (const column of COLUMNS) row.insertCell().dataset.label = column;
+  row.cells[COLUMNS.indexOf("Server")].className = "server";
   return row;
 }
 
@@ -35,6 +38,7 @@ function showRow(row, session) {
     [formatAge(Date.now() - Date.parse(session.since)), new Date(session.since).toLocaleString()],
     [traffic(session.bytesReceived, session.messagesReceived)],
     [traffic(session.bytesSent, session.messagesSent)],
+    [session.server],
   ];
   for (const [index, [text, title]] of cells.entries()) {
     const cell = row.cells[index];

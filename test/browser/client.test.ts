@@ -4,6 +4,7 @@ import { loops } from "../support/server.ts";
 import { ProgramProcess } from "../test-server/program-process.ts";
 import { ServerProcess } from "../test-server/server-process.ts";
 import { evaluate, findBrowser, Pages, patient } from "./pages.ts";
+import { allOpen } from "./test-page.ts";
 
 /** The circles of the test client, as a real browser sees them on the test page. */
 let server: ServerProcess;
@@ -45,8 +46,7 @@ describe.runIf(findBrowser())("the test page and the test client", { timeout: 60
 
 async function openPage(): Promise<Page> {
   const page = await pages.open(server.url);
-  const summary = page.getByTestId("summary");
-  await expect.poll(() => summary.textContent(), patient).toBe("4 of 4 connections open");
+  await allOpen(page);
   return page;
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { BrowserContextOptions, Page } from "playwright-core";
+import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { makeCertificate } from "../test-server/certificate.ts";
 import { ServerProcess } from "../test-server/server-process.ts";
@@ -72,6 +72,23 @@ describe.runIf(findBrowser())("the test page", { timeout: 90_000 }, () => {
     await two.context().close();
     await expect.poll(() => rows(one), patient).toHaveLength(4);
     expect(pages.complaints).toEqual([]);
+  });
+
+  it("tells which process serves each session, where there are several", async () => {
+    const alone = await open();
+    await allOpen(alone);
+    expect(await serverColumn(alone).isVisible()).toBe(false);
+    const tree = await ServerProcess.start("--fork", "2");
+    const page = await open("", {}, tree);
+    // Which of them a connection goes to is up to the system.
+    for (let count = 1; (await processes(page)).size < 2; count++) {
+      await expect.poll(() => rows(page), patient).toHaveLength(4 * count);
+      if ((await processes(page)).size < 2) await open("", {}, tree);
+    }
+    await expect.poll(() => serverColumn(page).isVisible(), patient).toBe(true);
+    expect(pages.complaints).toEqual([]);
+    await pages.clear();
+    expect(await tree.stop()).toBe(0);
   });
 
   it("closes from either end, and shows the code, the reason, and whether it was clean", async () => {
@@ -169,6 +186,15 @@ async function shownNumber(page: Page): Promise<number> {
 
 async function rows(page: Page): Promise<string[]> {
   return page.getByTestId("sessions").locator("tbody tr").allTextContents();
+}
+
+function serverColumn(page: Page): Locator {
+  return page.getByTestId("sessions").locator("th.server");
+}
+
+/** Those that the table tells of. */
+async function processes(page: Page): Promise<Set<string>> {
+  return new Set(await page.getByTestId("sessions").locator("td.server").allTextContents());
 }
 
 async function closedWith(page: Page): Promise<(string | null)[]> {
