@@ -38,6 +38,15 @@ export interface BenchCase {
 
 const ECHO = { mode: "echo", connections: 64, depth: 1, figure: "perCpuSecond", unit: "messages" } as const;
 
+const BROADCAST = {
+  mode: "broadcast",
+  connections: 1000,
+  bytes: 100,
+  depth: 1,
+  figure: "perCpuSecond",
+  unit: "messages delivered",
+} as const;
+
 const CONNECT = {
   mode: "connect",
   connections: 64,
@@ -52,16 +61,7 @@ const WEBSOCKET_CASES: readonly BenchCase[] = [
   { ...ECHO, name: "echo-20x16", title: "echo, 20 B, 16 in flight", bytes: 20, depth: 16 },
   { ...ECHO, name: "echo-1k", title: "echo, 1 KiB", bytes: 1024 },
   { ...ECHO, name: "echo-64k", title: "echo, 64 KiB, 16 connections", bytes: 65_536, connections: 16 },
-  {
-    name: "broadcast",
-    title: "broadcast, 100 B to 1000 sessions",
-    mode: "broadcast",
-    connections: 1000,
-    bytes: 100,
-    depth: 1,
-    figure: "perCpuSecond",
-    unit: "messages delivered",
-  },
+  { ...BROADCAST, name: "broadcast", title: "broadcast, 100 B to 1000 sessions" },
   { ...CONNECT, name: "connect", title: "connect and upgrade" },
   {
     ...ECHO,
@@ -135,16 +135,7 @@ const FILE_CASES: readonly BenchCase[] = [
 ];
 
 const PROCESS_CASES: readonly BenchCase[] = [
-  {
-    name: "broadcast-2",
-    title: "broadcast, 100 B to 1000 sessions in 2 processes",
-    mode: "broadcast",
-    connections: 1000,
-    bytes: 100,
-    depth: 1,
-    figure: "perCpuSecond",
-    unit: "messages delivered",
-  },
+  { ...BROADCAST, name: "broadcast-2", title: "broadcast, 100 B to 1000 sessions in 2 processes" },
   { ...ECHO, name: "echo-2", title: "echo, 20 B, 2 processes", bytes: 20 },
 ];
 

@@ -1,5 +1,5 @@
 import { isMainThread } from "node:worker_threads";
-import type { Context, ContextOptions } from "./api.ts";
+import type { Context, ContextOptions, SslOptions } from "./api.ts";
 import { codedError } from "./base/errors.ts";
 import { Certificates } from "./engine/certificates.ts";
 import { ServiceContext } from "./engine/context.ts";
@@ -33,7 +33,7 @@ async function makeContext(options: ContextOptions, forking: ContextForking): Pr
   const protocols = [...settings.protocols, ...(await loadPlugins(settings.plugins))];
   const context = openContext(settings, protocols, forking);
   try {
-    const certificates = openCertificates(settings);
+    const certificates = openCertificates(settings, await forking.ssl(settings.ssl));
     const listening = await listenOptions(settings, certificates);
     if (listening !== null) await context.listen({ ...listening, fd: forking.fd }, certificates);
     // A child of a parent that has dropped them has none to drop.
@@ -95,7 +95,7 @@ async function listenOptions(
   return options;
 }
 
-function openCertificates({ ssl, logger }: Settings): Certificates | null {
+function openCertificates({ logger }: Settings, ssl: SslOptions | undefined): Certificates | null {
   if (ssl === undefined) return null;
   return new Certificates(ssl, (changed) => loadServerTls(changed, (text) => logger.warn(text)));
 }

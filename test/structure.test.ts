@@ -209,7 +209,6 @@ const UNTESTED: Record<string, string> = {
   "lib/engine/exchange-owner.ts": "types only",
   "lib/engine/forking.ts": "types only",
   "lib/engine/http-only.ts": "the protocol of a context without one, run by test/engine/files-mounts.test.ts",
-  "lib/engine/request-bytes.ts": "what adoptSocket is given, run by test/engine/context.test.ts",
   "lib/engine/role.ts": "types only",
   "lib/engine/user-timer.ts": "what setTimer arms, run by test/engine/life.test.ts",
   "lib/http/limits.ts":

@@ -1,25 +1,8 @@
-import { CallbackReason, createContext, type Protocol, redisBus, WriteProtocol } from "sluice";
+import { createContext, redisBus } from "sluice";
 import { listening } from "./control.ts";
+import { broadcast, echo } from "./protocols.ts";
 
 /* sluice in several processes: `sluice-forked.js epoll|node PORT PROCESSES [REDIS_URL]`, over Redis where it is named. */
-
-const echo: Protocol = {
-  name: "echo",
-  wholeMessages: true,
-  callback(wsi, reason, _user, input, _len) {
-    if (reason === CallbackReason.RECEIVE)
-      wsi.write(input, wsi.frameIsBinary() ? WriteProtocol.BINARY : WriteProtocol.TEXT);
-  },
-};
-
-const broadcast: Protocol = {
-  name: "broadcast",
-  wholeMessages: true,
-  callback(wsi, reason, _user, input, _len) {
-    if (reason === CallbackReason.RECEIVE) wsi.context.broadcast(broadcast, input);
-    else if (reason === CallbackReason.BROADCAST) wsi.write(input, WriteProtocol.TEXT);
-  },
-};
 
 const [loop, port, processes, url] = process.argv.slice(2);
 const context = await createContext({

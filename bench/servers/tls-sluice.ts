@@ -1,6 +1,6 @@
 import { createContext } from "sluice";
 import { listening } from "./control.ts";
-import { echo } from "./echo.ts";
+import { echo } from "./protocols.ts";
 import { tlsOptions } from "./tls.ts";
 
 /* sluice with TLS, echo only: `tls-sluice.js epoll|node PORT FOLDER`, with cert.pem and key.pem in the folder. */

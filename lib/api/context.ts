@@ -9,16 +9,16 @@ import type { Wsi } from "./wsi.ts";
 /** Who gets a broadcast. */
 export interface BroadcastOptions<Session = unknown> {
   /**
-   * Asked for each session of this process: only those that it returns true for get BROADCAST, `(each) => each !== wsi` all
+   * Asked for each session of this context: only those that it returns true for get BROADCAST, `(each) => each !== wsi` all
    * but the one. Called in the turn that tells them; one that throws leaves that session out, and is logged. A function does
-   * not travel: sessions of other processes get it all the same, unless `local` is set.
+   * not travel: sessions of other contexts get it all the same, unless `local` is set.
    */
   filter?: (wsi: Wsi<Session>, user: Session) => boolean;
-  /** Do not give it to the bus: for the sessions of this process only. Default false. */
+  /** Do not give it to the bus: for the sessions of this context only. Default false. */
   local?: boolean;
 }
 
-/** What went over the bus, in messages, since the context was made. */
+/** What went over the bus, in broadcasts, since the context was made. */
 export interface BusStats {
   /** False while the broker is away, and once the context is destroyed. */
   up: boolean;
@@ -63,12 +63,13 @@ export interface Context {
    * @param timeoutMs - 0 does not wait; a positive number waits at most that long for something to service; -1 waits
    *   for something.
    * @returns The number of connections, timers and put-off calls serviced in that round; 0 on a timeout.
-   * @throws Error `EBUSY` while another call waits, `ECANCELED` once the context is destroyed.
+   * @throws (as a rejection) TypeError for another timeout; Error `EBUSY` while another call waits, `ECANCELED` once the
+   *   context is destroyed, `ENOTSUP` for the epoll loop in a worker thread, which has `serviceSync` only.
    */
   service(timeoutMs: number): Promise<number>;
   /** As `service`, blocking the thread. Throws `ENOTSUP` on the node loop. */
   serviceSync(timeoutMs: number): number;
-  /** Services for ever: resolves when the context is destroyed. */
+  /** Services for ever: resolves when the context is destroyed. Rejects as `service`. */
   run(): Promise<void>;
   /**
    * Has several processes serve the port (`libwebsockets_fork_service_loop`). The program's own file is started again, once
@@ -80,6 +81,7 @@ export interface Context {
    * const fork = await context.forkServiceLoop({ processes: 4 });
    * if (fork.isChild) process.exit(); // its context has ended
    * setInterval(() => context.broadcast(chat, "tick"), 1000);
+   * await context.run(); // for sessions that it has already, and clients of its own
    * ```
    *
    * Resolves in the parent as soon as all children serve, and in a child when its context is destroyed. What stands before
@@ -91,7 +93,7 @@ export interface Context {
    * one, whose place another takes. A child hears no ^C of the terminal unless the program listens for it itself.
    *
    * @throws TypeError, as a rejection, that names what is wrong; Error `ERR_CHILD` with the reason when a child ends before it
-   *   has served, once all have ended, and the context listens no more; the system's where the port cannot be handed over,
+   *   has served, once all have ended, and the context listens no more; `ECANCELED` when it is destroyed meanwhile; the system's where the port cannot be handed over,
    *   as on the node loop with a port below 1024 once privileges are dropped (`EACCES`); `EINVAL` for a context that does not
    *   listen; `EBUSY` when called again; `ENOTSUP` where there is no file to run again, or no socket that a child can inherit
    *   (Windows).
@@ -100,19 +102,23 @@ export interface Context {
   /** Ends a waiting `service` call from anywhere; every protocol gets EVENT_WAIT_CANCELLED (`lws_cancel_service`). */
   cancelService(): void;
 
-  /** `callbackOnWritable` for every session of a protocol. */
+  /** `callbackOnWritable` for every session of a protocol. @throws TypeError for one that is not in the table. */
   callbackOnWritableAllProtocol(protocol: Protocol | string): void;
-  /** Calls every session of a protocol with a reason of your own, `CallbackReason.USER` or above. */
+  /**
+   * Calls every session of a protocol with a reason of your own, `CallbackReason.USER` or above, in a coming turn.
+   *
+   * @throws TypeError for a protocol that is not in the table; RangeError for another reason.
+   */
   callbackAllProtocol(protocol: Protocol | string, reason: number): void;
   /**
-   * Calls every session of a protocol with BROADCAST and `data`, the caller's own included, in this process and in all that
+   * Calls every session of a protocol with BROADCAST and `data`, the caller's own included, in this context and in all that
    * share its bus (`libwebsockets_broadcast`). Sends nothing itself. Message boundaries are kept; `data` is copied. Sessions
    * that `write` the very `input` share one frame.
    *
    * Here it is told in a coming turn, once. Elsewhere at most once: what the bus drops while its broker is away is lost. The
    * broadcasts of one context arrive in their order.
    *
-   * @throws TypeError for a protocol that is not in the table, and for what is neither a string nor bytes.
+   * @throws TypeError for a protocol that is not in the table, for what is neither a string nor bytes, and for a wrong option.
    */
   broadcast<Session = unknown>(
     protocol: Protocol<Session> | string,
@@ -129,9 +135,12 @@ export interface Context {
    * process.on("SIGHUP", () => context.setSecureContext().catch((error) => console.error(error.message)));
    * ```
    *
+   * The parent of forked children has all of them do it, and those that start later: all read the files, or take what is
+   * given, and when all could, all use them. In a child it is for that one.
+   *
    * @param changes - Fields of the option `ssl` to change. They stay changed.
    * @throws Error (as a rejection) that names the option, the file and what is wrong: everything stays as it was. `ERR_NO_TLS`
-   *   for a context that listens without TLS, or not at all.
+   *   for a context that listens without TLS, or not at all; `ETIMEDOUT` where a child has not answered in 10 s.
    */
   setSecureContext(changes?: Partial<SslOptions>): Promise<void>;
 
@@ -145,6 +154,7 @@ export interface Context {
    * @param socket - The stream; it belongs to the context from now on.
    * @param head - Bytes that were read from it already.
    * @param request - The request that was read from it already. Without it `head` begins with the request.
+   * @throws TypeError that names the argument which is wrong; Error with code `ECANCELED` once the context is destroyed.
    */
   adoptSocket(socket: Duplex, head?: Uint8Array, request?: IncomingMessage): void;
 
@@ -163,7 +173,8 @@ export interface Context {
    * when the server ended the connection; `ERR_HANDSHAKE` when it answered anything but a right 101; `ERR_PROXY` when
    * the proxy refused; `ERR_CALLBACK` when a callback threw, `ECANCELED` when it refused.
    *
-   * A name is resolved, and TLS spoken, by Node's own loop: they come to nothing while `serviceSync` has the thread.
+   * A name is resolved, and a file of certificates or keys read, by Node's own loop: neither comes to an end while
+   * `serviceSync` has the thread.
    *
    * @throws TypeError that names the option which is wrong; Error with code `ECANCELED` once the context is being destroyed.
    */

@@ -7,7 +7,7 @@ import type { SslOptions } from "./tls.ts";
 
 export type { AccessLogEntry } from "../http/access-log.ts";
 
-/** `port`: do not listen; the context is for clients only, as in the seed of this interface. */
+/** `port`: do not listen; the context is for clients and adopted sockets (`CONTEXT_PORT_NO_LISTEN`). */
 export const NO_LISTEN = 0;
 /** `port`: listen on one that the system picks; `context.port` tells which. */
 export const ANY_PORT = -1;
@@ -146,25 +146,31 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = Object.freeze(
   "X-Frame-Options": "SAMEORIGIN",
 });
 
-/** All times in milliseconds; none may be 0. Each costs one armed timer for the connections in that state. */
+/** Milliseconds, 1 to 2147483647: none can be switched off. They cost no memory: a connection has one timer for all. */
 export interface Timeouts {
-  /** From the connection (or the first byte after a reply) to the end of the head. 408 when there was a byte. */
+  /**
+   * From the connection (or the first byte after a reply) to the end of the head; 408 when there was a byte. Also a TLS
+   * handshake, dropped then. Default 10 000.
+   */
   head: number;
-  /** Between a reply and the next request on the same connection. Closed silently. */
+  /** Between a reply and the next request on the same connection. Closed silently. Default 5000. */
   keepAlive: number;
-  /** Between two pieces of a request's body (408), and while a reader takes nothing of a reply (closed). */
+  /** Between two pieces of a request's body (408), and while a reader takes nothing of a reply (dropped). Default 30 000. */
   body: number;
-  /** From a request's end to the first byte of the reply, or to the decision about an upgrade, that your code gives; 503 then. */
+  /** From a request's end to the first byte of the reply, or to the decision about an upgrade, that your code gives; 503 then. Default 30 000. */
   reply: number;
-  /** From our Close to the peer's, and from the end of our bytes to the end of the connection. */
+  /** From our Close to the peer's, and from the end of our bytes to the end of the connection; dropped then. Default 5000. */
   close: number;
-  /** A session that received nothing for that long is pinged. */
+  /** A session that received nothing for that long is pinged. Default 30 000. */
   ping: number;
-  /** A pinged session from which then comes nothing for that long is dropped (1006). */
+  /** A pinged session from which then comes nothing for that long is dropped (1006). Default 20 000. */
   pong: number;
-  /** What `destroy` waits for sessions to close, all in all. */
+  /** From `destroy`, or the last Close of its `spread`, to the drop of what is still open. Default 10 000. */
   drain: number;
-  /** From `clientConnect` to CLIENT_ESTABLISHED: the name, TCP, TLS, redirects and the handshake, all in all. `ETIMEDOUT` then. */
+  /**
+   * From `clientConnect` to CLIENT_ESTABLISHED: the name, TCP, TLS, proxy, redirects and the handshake, all in all;
+   * `ETIMEDOUT` then. Default 20 000.
+   */
   connect: number;
 }
 
@@ -174,7 +180,7 @@ export interface ContextOptions {
   port?: number;
   /** Address to bind. Default: every address of the machine. */
   host?: string;
-  /** Path of a Unix socket to listen on, instead of `port` and `host`. */
+  /** Path of a Unix socket to listen on, instead of `port` and `host`; a TypeError with either. */
   path?: string;
   /** The protocol table. The first one gets HTTP, and sessions that ask for no sub-protocol. */
   protocols?: readonly Protocol[];
@@ -189,7 +195,10 @@ export interface ContextOptions {
    * memory and time for each session, see `permessageDeflate`.
    */
   extensions?: readonly Extension[];
-  /** Which loop to run; `auto` takes epoll where it can run, else node. Default `auto`. */
+  /**
+   * Which loop to run; `auto` takes epoll where it can run, else node; `epoll` rejects with `ENOTSUP` where it cannot. The
+   * environment variable `SLUICE_EVENT_LOOP` goes before this. Default `auto`.
+   */
   eventLoop?: "auto" | "epoll" | "node";
   /** Origins that may open sessions, `"https://example.com"`. Unset: any. Requests without Origin are no browser's and pass. */
   origins?: readonly string[];
@@ -203,11 +212,12 @@ export interface ContextOptions {
   user?: unknown;
   /**
    * Carries broadcasts to other threads, processes or machines, and theirs here. The context joins it before PROTOCOL_INIT, and
-   * leaves it when it is destroyed; `createContext` rejects with its error when it cannot be joined. Default: none.
+   * leaves it when it is destroyed; `createContext` rejects with its error when it cannot be joined. Default: none,
+   * but for those that `forkServiceLoop` makes.
    */
   bus?: Bus;
   /**
-   * The bus's broker went away, with the error, or came back; broadcasts reach this process only in between. Called as the
+   * The bus's broker went away, with the error, or came back; broadcasts reach this context only in between. Called as the
    * bus tells it, in a turn or outside. The log has a line each time, with this or without.
    */
   onBusState?: (state: "up" | "down", error?: Error) => void;
@@ -215,9 +225,12 @@ export interface ContextOptions {
   logger?: Logger;
   /** Connections that wait in the kernel to be accepted. Default 511, and never more than the system's own limit. */
   backlog?: number;
-  /** Let several processes listen on the same port (SO_REUSEPORT). Default false. */
+  /**
+   * Let several processes listen on the same port (SO_REUSEPORT). Default false: it hides that a port is taken. `ENOTSUP` on
+   * the node loop before Node 22.12 and 23.1.
+   */
   reusePort?: boolean;
-  /** Connections at a time; one more is dropped as it is accepted. Default 65 536; about 1 KiB each when idle. */
+  /** Connections at a time; one more is dropped as it is accepted. Default 65 536; an idle session costs some 2 KiB on the epoll loop, 4 on the node loop. */
   maxConnections?: number;
   /** As `maxConnections`, for one IPv4 address or one /64 of IPv6. Default 65 536: set it lower where no proxy stands in front. */
   maxConnectionsPerAddress?: number;

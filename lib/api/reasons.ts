@@ -4,7 +4,7 @@
  * The numbers are those of `enum lws_callback_reasons` where libwebsockets has the reason. Numbers from `USER` on
  * are yours, see `Context.callbackAllProtocol`.
  *
- * What `input` holds for each of them, and which connection state they come in, is `CallbackInput` (in
+ * What `input` holds for each of them, and which connection state they come in, is `CallbackArguments` (in
  * `protocol.ts`); the order in which they come is drawn in `docs/callbacks.md`.
  */
 export const CallbackReason = {
@@ -60,7 +60,7 @@ export const CallbackReason = {
   TIMER: 73,
   /** As CLOSED, on a client connection. */
   CLIENT_CLOSED: 75,
-  /** `Context.broadcast` was called, here or in another process. */
+  /** `Context.broadcast` was called, in this context or in another one that shares its bus. */
   BROADCAST: 200,
   /** The first number that is free for your own reasons. */
   USER: 1000,

@@ -32,8 +32,9 @@ export interface SslOptions extends SslCertificate {
    */
   readonly ca?: string | readonly string[];
   /**
-   * 48 secret random bytes that seal session tickets. Processes with the same ones resume each other's sessions. Default: of
-   * this process, made at start. Who knows them reads recorded TLS 1.2: change them every day, by `setSecureContext`.
+   * 48 secret random bytes that seal session tickets. Processes with the same ones resume each other's sessions. Default:
+   * random ones of this process, and of all children of `forkServiceLoop`. Who knows them reads recorded TLS 1.2: change them
+   * every day, by `setSecureContext`.
    */
   readonly ticketKeys?: Uint8Array;
   /**

@@ -101,7 +101,8 @@ export interface Wsi<Session = unknown> {
    *   to, or is closed by this very call because more than `maxBufferedBytes` were waiting (1008; an HTTP connection is dropped).
    * @throws TypeError for a mode that is none, or data that is neither string nor bytes.
    * @throws RangeError for more than 125 bytes of PING, PONG or CLOSE.
-   * @throws Error with code `ERR_SEQUENCE` for a CONTINUATION when no message is open, or a new message when one is.
+   * @throws Error with code `ERR_SEQUENCE` for a CONTINUATION when no message is open, or a new message when one is;
+   *   `ERR_INVALID_UTF8` with `validateOutgoing`, for text as bytes that are not UTF-8.
    */
   write(data: string | Uint8Array, mode: number): number;
   /**
@@ -148,7 +149,10 @@ export interface Wsi<Session = unknown> {
   terminate(): void;
   /** Sends a ping with at most 125 bytes; the answer comes as RECEIVE_PONG. Returns as `write`. Throws a TypeError for anything but a string or bytes. */
   ping(data?: string | Uint8Array): number;
-  /** TIMER comes once after `ms` milliseconds (`lws_set_timer_usecs`). A new call replaces the old time; -1 cancels. */
+  /**
+   * TIMER comes once after `ms` milliseconds (`lws_set_timer_usecs`). A new call replaces the old time; -1 cancels. Throws a
+   * TypeError for what is no number.
+   */
   setTimer(ms: number): void;
 
   // ── HTTP ────────────────────────────────────────────────────────────────────────────────────────────────────────────

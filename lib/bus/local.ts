@@ -1,5 +1,6 @@
+import { checkKnown } from "../base/known-options.ts";
 import type { Bus } from "./bus.ts";
-import { checkKnown, checkName } from "./options.ts";
+import { checkName } from "./options.ts";
 import { Room } from "./room.ts";
 
 export interface LocalBusOptions {

@@ -1,6 +1,7 @@
 import { codedError, errorCode } from "../base/errors.ts";
+import { checkKnown } from "../base/known-options.ts";
 import type { Bus } from "./bus.ts";
-import { backOff, checkBacklog, checkHanded, checkKnown, type Handed, loadPackage } from "./options.ts";
+import { backOff, checkBacklog, checkHanded, type Handed, loadPackage } from "./options.ts";
 import { SeatedBus } from "./seated-bus.ts";
 
 export interface NatsBusOptions {

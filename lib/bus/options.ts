@@ -3,14 +3,6 @@ import { codedError } from "../base/errors.ts";
 /** Bytes that may be on their way at a time, unless the options say otherwise: 16 MiB. */
 export const MAX_BACKLOG = 16_777_216;
 
-/** @throws TypeError that names the option when there is one that is not among the known. */
-export function checkKnown(where: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null)
-    throw new TypeError(`${where}: options is not an object`);
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new TypeError(`${where}: there is no option ${unknown}`);
-}
-
 /** @throws TypeError */
 export function checkName(where: string, option: string, value: unknown): string {
   if (typeof value !== "string" || value === "") throw new TypeError(`${where}: ${option} is not a name`);

@@ -1,7 +1,8 @@
+import { checkKnown } from "../base/known-options.ts";
 import type { Bus } from "./bus.ts";
 import { isBytes, NotePipe, type ProcessEnd, readNote } from "./ipc.ts";
 import { Losses } from "./losses.ts";
-import { checkBacklog, checkKnown } from "./options.ts";
+import { checkBacklog } from "./options.ts";
 import { Room } from "./room.ts";
 
 export interface ProcessHubOptions {

@@ -1,14 +1,7 @@
 import { codedError, errorCode } from "../base/errors.ts";
+import { checkKnown } from "../base/known-options.ts";
 import type { Bus } from "./bus.ts";
-import {
-  backOff,
-  checkBacklog,
-  checkHanded,
-  checkKnown,
-  checkName,
-  type Handed,
-  loadPackage,
-} from "./options.ts";
+import { backOff, checkBacklog, checkHanded, checkName, type Handed, loadPackage } from "./options.ts";
 import { SeatedBus, withinTime } from "./seated-bus.ts";
 
 export interface RedisBusOptions {

@@ -1,6 +1,7 @@
 import { BroadcastChannel } from "node:worker_threads";
+import { checkKnown } from "../base/known-options.ts";
 import type { Bus } from "./bus.ts";
-import { checkKnown, checkName } from "./options.ts";
+import { checkName } from "./options.ts";
 import { SeatedBus } from "./seated-bus.ts";
 
 export interface WorkerBusOptions {

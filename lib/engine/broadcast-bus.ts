@@ -141,6 +141,11 @@ export class BroadcastBus implements BusReceiver, Task {
 
   /** The data is copied: the packet may be others' too, and a part of something larger. */
   #take(bound: BoundProtocol, { data }: OpenedEnvelope): void {
+    if (bound.sessions.size === 0) {
+      // No turn may come where nobody is served, as in the parent of forked children.
+      this.#received++;
+      return;
+    }
     const bytes = data.length + PACKET_BYTES;
     if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > MAX_WAITING) {
       return this.#drop("full", "a packet, since too many wait for their turn already");

@@ -1,5 +1,6 @@
 import type { BroadcastOptions } from "../api/context.ts";
 import { CallbackReason } from "../api/reasons.ts";
+import { checkKnown } from "../base/known-options.ts";
 import { describeError, type Logger } from "../base/log.ts";
 import { type SharedPayload, share } from "../ws/frame.ts";
 import { atOnce, flag, wrong } from "./checks.ts";
@@ -21,11 +22,11 @@ export function checkBroadcast(data: unknown, options: unknown): BroadcastOption
     throw new TypeError(`broadcast takes a string or bytes, not ${data === null ? "null" : typeof data}`);
   }
   if (options === undefined) return NO_OPTIONS;
-  if (typeof options !== "object" || options === null) throw wrong("options", "an object", options);
+  checkKnown("broadcast", options, ["filter", "local"]);
   const { filter, local } = options as BroadcastOptions;
   if (filter !== undefined && typeof filter !== "function") throw wrong("filter", "a function", filter);
   if (local !== undefined) flag(local, "local");
-  return options;
+  return options as BroadcastOptions;
 }
 
 /** BROADCAST for each session of a protocol, or for those that the filter takes. Within a turn. */

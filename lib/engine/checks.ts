@@ -2,9 +2,15 @@
 export type Check = (value: unknown, name: string) => void;
 
 export function wrong(name: string, wanted: string, value: unknown): TypeError {
-  const given =
-    typeof value === "object" && value !== null ? "an object" : (JSON.stringify(value) ?? typeof value);
-  return new TypeError(`${name}: has to be ${wanted}, not ${given}`);
+  return new TypeError(`${name}: has to be ${wanted}, not ${shown(value)}`);
+}
+
+/** A value that was given, as a message tells it. */
+export function shown(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  // NaN and Infinity, which JSON calls null.
+  return typeof value === "number" ? String(value) : (JSON.stringify(value) ?? typeof value);
 }
 
 export function integer(least: number, most = Number.MAX_SAFE_INTEGER): Check {

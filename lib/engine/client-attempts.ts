@@ -20,7 +20,7 @@ import { RoleClient } from "./role-client.ts";
 
 /** Begins to connect, and gives the connection at once. Throws a TypeError that names the option which is wrong. */
 export function openClient(host: Host, options: ClientConnectOptions): ClientConnection {
-  const attempts = new Attempts(host, { ...options });
+  const attempts = new Attempts(host, options);
   attempts.begin();
   attempts.heed();
   return attempts.current;
@@ -50,8 +50,8 @@ class Attempts implements Chain, Timed {
 
   constructor(host: Host, options: ClientConnectOptions) {
     this.#host = host;
-    this.#options = options;
     this.#ask = resolveClient(options);
+    this.#options = { ...options };
     this.#local = localProtocol(host.table, options.localProtocol);
     this.#policy = options.retry === undefined ? null : resolveRetry(options.retry);
   }

@@ -1,7 +1,9 @@
 import type { ClientConnectOptions, ClientTls } from "../api/client.ts";
 import type { OutgoingHeaders } from "../api/wsi.ts";
+import { checkOptions } from "../base/known-options.ts";
 import type { ConnectTls } from "../loop/loop.ts";
 import { buildUpgradeRequest, checkRequestHeader } from "../ws/handshake-client.ts";
+import { isProtocolName } from "../ws/handshake-server.ts";
 import { checkRetry } from "./client-retry.ts";
 import { type Check, integer, MAX_TIMEOUT, text, withoutUndefined, wrong } from "./options.ts";
 
@@ -51,8 +53,7 @@ const CHECKS: Record<keyof ClientConnectOptions, Check> = {
 
 /** @throws TypeError that names the option, for one that does not exist or is not what it has to be. */
 export function resolveClient(options: ClientConnectOptions): ClientAsk {
-  if (typeof options !== "object" || options === null)
-    throw new TypeError("clientConnect takes an object of options");
+  checkOptions("clientConnect", options);
   for (const [name, value] of Object.entries(options)) {
     const check = CHECKS[name as keyof ClientConnectOptions];
     if (!Object.hasOwn(CHECKS, name)) throw new TypeError(`${name}: there is no such option`);
@@ -250,6 +251,11 @@ function abortSignal(value: unknown, name: string): void {
 function nameOrNames(value: unknown, name: string): void {
   if (typeof value !== "string" && !Array.isArray(value))
     throw wrong(name, "a name or a list of names", value);
+  const names = namesOf(value);
+  for (const each of names)
+    if (typeof each !== "string" || !isProtocolName(each))
+      throw wrong(name, "a token, or a list of them", each);
+  if (new Set(names).size < names.length) throw new TypeError(`${name}: a name stands in it twice`);
 }
 
 function headerObject(value: unknown, name: string): void {

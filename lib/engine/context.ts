@@ -8,6 +8,7 @@ import { CallbackReason } from "../api/reasons.ts";
 import type { SslOptions } from "../api/tls.ts";
 import type { Wsi } from "../api/wsi.ts";
 import { codedError } from "../base/errors.ts";
+import { checkOptions } from "../base/known-options.ts";
 import type { Logger } from "../base/log.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { ProxiedFrom } from "../http/proxy-protocol.ts";
@@ -16,29 +17,28 @@ import { MountTable } from "../serve/mounts.ts";
 import { SharedPayload } from "../ws/frame.ts";
 import { AccessLog } from "./access-log.ts";
 import { Admission } from "./admission.ts";
+import { adoptedBytes } from "./adopted.ts";
 import { checkBroadcast, tellSessions } from "./broadcast.ts";
 import { BroadcastBus } from "./broadcast-bus.ts";
 import type { Certificates } from "./certificates.ts";
 import { openClient } from "./client-attempts.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { Connection } from "./connection.ts";
-import { ContextWsi } from "./context-wsi.ts";
-import { dispatch, GO_ON, type Outcome, PENDING, REFUSED, THREW } from "./dispatch.ts";
+import { ContextCalls } from "./context-calls.ts";
+import { REFUSED, THREW } from "./dispatch.ts";
 import { Ending, spreadOf } from "./ending.ts";
 import type { Forkable, Forking } from "./forking.ts";
 import { httpOnly } from "./http-only.ts";
 import type { Settings } from "./options.ts";
 import { plainRequest } from "./plain-request.ts";
-import { type BoundProtocol, ProtocolTable } from "./protocols.ts";
-import { requestBytes } from "./request-bytes.ts";
+import { ProtocolTable } from "./protocols.ts";
 import type { Host } from "./role.ts";
 import { RoleHttp } from "./role-http.ts";
 import { RoleProxied } from "./role-proxied.ts";
 import { checkNamedProtocols } from "./table-checks.ts";
 import { WorkBudget } from "./work-budget.ts";
 
-const { EVENT_WAIT_CANCELLED, FILTER_NETWORK_CONNECTION, PROTOCOL_DESTROY, PROTOCOL_INIT, USER } =
-  CallbackReason;
+const { FILTER_NETWORK_CONNECTION, USER } = CallbackReason;
 
 const newHttp = (connection: Connection) => new RoleHttp(connection);
 const newPlain = (connection: Connection) => new RoleHttp(connection, plainRequest);
@@ -63,7 +63,7 @@ export class ServiceContext implements Context, Host, Task, Forkable {
   readonly #connections = new Set<Connection>();
   /** What to call in the coming turn, in order. */
   #puttingOff: (() => void)[] = [];
-  #initialised: BoundProtocol[] = [];
+  readonly #calls = new ContextCalls(this);
   #running = false;
   #destroying: Promise<void> | null = null;
   #destroyed = false;
@@ -134,29 +134,7 @@ export class ServiceContext implements Context, Host, Task, Forkable {
   /** Joins the bus, then PROTOCOL_INIT for each protocol, in order; the first one that refuses fails the start. */
   async initialise(): Promise<void> {
     await this.#bus?.join();
-    for (const bound of this.table.entries) {
-      const outcome = await this.#callContext(bound, PROTOCOL_INIT, bound.protocol.options);
-      if (outcome !== GO_ON) {
-        const how = outcome === THREW ? "threw in" : "returned nonzero from";
-        throw codedError("ERR_PROTOCOL_INIT", `protocol "${bound.protocol.name}" ${how} PROTOCOL_INIT`);
-      }
-      this.#initialised.push(bound);
-      if (this.#destroying === null) continue;
-      // Nor does destroy wait for a promise of PROTOCOL_INIT, which may be waiting for destroy.
-      if (this.#destroyed) await this.#callContext(bound, PROTOCOL_DESTROY, undefined);
-      throw codedError("ECANCELED", "the context was destroyed in PROTOCOL_INIT");
-    }
-  }
-
-  /** Calls a protocol for the context itself, and waits for a promise it gives. */
-  #callContext(bound: BoundProtocol, reason: number, input: unknown): Promise<Outcome> {
-    const { protocol } = bound;
-    return new Promise((resolve) => {
-      const owner = { settled: (_reason: number, outcome: Outcome) => resolve(outcome) };
-      const wsi = new ContextWsi(this, protocol);
-      const outcome = dispatch(protocol, wsi, reason, undefined, input, 0, owner, this.logger);
-      if (outcome !== PENDING) resolve(outcome);
-    });
+    await this.#calls.initialise();
   }
 
   // ── Connections ──────────────────────────────────────────────────────────────────────────────────────────
@@ -225,16 +203,15 @@ export class ServiceContext implements Context, Host, Task, Forkable {
 
   async setSecureContext(changes: Partial<SslOptions> = {}): Promise<void> {
     this.#mustLive();
+    checkOptions("setSecureContext", changes);
     if (this.#certificates === null)
       throw codedError("ERR_NO_TLS", "setSecureContext: this context does not listen with TLS");
-    await this.#certificates.change(this.#listener!, changes);
+    await this.#certificates.change(this.#listener!, changes, this.#forking);
   }
 
   adoptSocket(socket: Duplex, head?: Uint8Array, request?: IncomingMessage): void {
     this.#mustLive();
-    const bytes =
-      request === undefined ? head : Buffer.concat([requestBytes(request), head ?? new Uint8Array()]);
-    this.loop.adopt(socket, bytes, this.#adopt);
+    this.loop.adopt(socket, adoptedBytes(socket, head, request), this.#adopt);
   }
 
   clientConnect(options: ClientConnectOptions): Wsi {
@@ -277,6 +254,15 @@ export class ServiceContext implements Context, Host, Task, Forkable {
     return this.#forking.fork(options, this);
   }
 
+  get ssl(): SslOptions | null {
+    return this.#certificates?.options ?? null;
+  }
+
+  async loadCertificates(ssl: SslOptions): Promise<() => void> {
+    if (this.#certificates === null) throw codedError("ERR_NO_TLS", "this process does not listen with TLS");
+    return this.#certificates.prepare(this.#listener!, ssl);
+  }
+
   cede(): SharedPort {
     if (this.draining) throw codedError("ECANCELED", "forkServiceLoop: the context is being destroyed");
     if (this.#listener === null) throw codedError("EINVAL", "forkServiceLoop: the context does not listen");
@@ -291,9 +277,7 @@ export class ServiceContext implements Context, Host, Task, Forkable {
 
   cancelService(): void {
     this.#mustLive();
-    this.#putOff(() => {
-      for (const bound of this.table.entries) void this.#callContext(bound, EVENT_WAIT_CANCELLED, undefined);
-    });
+    this.#putOff(() => this.#calls.cancelled());
     this.loop.wake();
   }
 
@@ -323,7 +307,8 @@ export class ServiceContext implements Context, Host, Task, Forkable {
     const bound = this.table.find(protocol as Protocol | string);
     const { filter, local } = checkBroadcast(data, options);
     const payload = new SharedPayload(data);
-    this.#putOff(() => tellSessions(bound, payload, filter, this.logger));
+    // With nobody to tell, no turn may come: the parent of forked children need not run its context.
+    if (bound.sessions.size > 0) this.#putOff(() => tellSessions(bound, payload, filter, this.logger));
     if (local !== true) this.#bus?.publish(bound.protocol.name, payload.data);
   }
 
@@ -357,6 +342,7 @@ export class ServiceContext implements Context, Host, Task, Forkable {
 
   async #end(spread: number): Promise<void> {
     this.draining = true;
+    this.#calls.ending();
     for (const retry of this.retries) retry.stop();
     this.loop.wake();
     await this.#listener?.close();
@@ -366,7 +352,7 @@ export class ServiceContext implements Context, Host, Task, Forkable {
     // The last CLOSED may have been put off to a turn that is still to come.
     if (this.#running) await new Promise<void>((resolve) => this.loop.soon({ runSoon: resolve }));
     else await this.loop.service(0).catch(() => 0);
-    for (const bound of this.#initialised) await this.#callContext(bound, PROTOCOL_DESTROY, undefined);
+    await this.#calls.destroy();
     this.#destroyed = true;
     this.accessLog?.close();
     await this.#bus?.leave();

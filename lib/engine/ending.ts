@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { DestroyOptions } from "../api/context.ts";
 import { monotonicMs } from "../base/clock.ts";
+import { checkKnown } from "../base/known-options.ts";
 import type { Timed } from "../base/timers.ts";
 import type { Loop } from "../loop/loop.ts";
 import { integer } from "./checks.ts";
@@ -131,10 +132,8 @@ const isSpread = integer(0, MAX_TIMEOUT);
 
 /** @throws TypeError that names what is wrong. */
 export function spreadOf(options: DestroyOptions): number {
-  if (typeof options !== "object" || options === null)
-    throw new TypeError("destroy takes an object of options");
-  const { spread = 0, ...others } = options;
-  for (const name of Object.keys(others)) throw new TypeError(`destroy: there is no option ${name}`);
+  checkKnown("destroy", options, ["spread"]);
+  const { spread = 0 } = options;
   isSpread(spread, "spread");
   return spread;
 }

@@ -11,6 +11,7 @@ import {
 import type { Protocol } from "../api/protocol.ts";
 import type { SslOptions } from "../api/tls.ts";
 import { AddressSet, isAddressSpec } from "../base/address-set.ts";
+import { checkKnown, checkOptions } from "../base/known-options.ts";
 import { guarded, type Logger, quietLogger } from "../base/log.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { HttpLimits } from "../http/limits.ts";
@@ -104,15 +105,14 @@ const CHECKS: Record<keyof ContextOptions, Check> = {
 
 /** @throws TypeError that names the option, for one that does not exist or is not what it has to be. */
 export function resolveOptions(options: ContextOptions): Settings {
-  if (typeof options !== "object" || options === null)
-    throw new TypeError("createContext takes an object of options");
+  checkOptions("createContext", options);
   for (const [name, value] of Object.entries(options)) {
     const check = CHECKS[name as keyof ContextOptions];
     if (!Object.hasOwn(CHECKS, name)) throw new TypeError(`${name}: there is no such option`);
     if (value !== undefined) check(value, name);
   }
-  if (options.path !== undefined && options.port) {
-    throw new TypeError("path: a Unix socket stands in the place of port; give one of the two");
+  if (options.path !== undefined && (options.port || options.host !== undefined)) {
+    throw new TypeError("path: a Unix socket stands in the place of port and host; give one or the other");
   }
   if (options.proxyProtocol && options.ssl !== undefined) {
     throw new TypeError("proxyProtocol: its header stands before TLS; with ssl it cannot be read here");
@@ -246,8 +246,10 @@ function aBus(value: unknown, name: string): void {
 }
 
 function methods(value: unknown, name: string, wanted: readonly string[]): void {
+  if (value === null || (typeof value !== "object" && typeof value !== "function"))
+    throw wrong(name, `an object with ${wanted.join(", ")}`, value);
   for (const method of wanted) {
-    const given = (value as Record<string, unknown> | null)?.[method];
+    const given = (value as Record<string, unknown>)[method];
     if (typeof given !== "function") throw wrong(`${name}.${method}`, "a function", given);
   }
 }
@@ -257,7 +259,8 @@ function aFunction(value: unknown, name: string): void {
 }
 
 function accessLogOptions(value: unknown, name: string): void {
-  const { format, stream } = (value ?? {}) as { format?: unknown; stream?: { write?: unknown } | null };
+  checkKnown(name, value, ["format", "stream"]);
+  const { format, stream } = value as { format?: unknown; stream?: { write?: unknown } | null };
   const isFormat = format === undefined || format === "common" || format === "combined";
   if (!isFormat && typeof format !== "function")
     throw wrong(`${name}.format`, '"common", "combined" or a function', format);
@@ -295,7 +298,8 @@ function headerTable(value: unknown, name: string): void {
 export const MAX_TIMEOUT = 2 ** 31 - 1;
 
 function timeoutTable(value: unknown, name: string): void {
-  if (typeof value !== "object" || value === null) throw wrong(name, "an object of milliseconds", value);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw wrong(name, "an object of milliseconds", value);
   for (const [which, ms] of Object.entries(value)) {
     if (!Object.hasOwn(DEFAULTS.timeouts, which))
       throw new TypeError(`${name}.${which}: there is no such timeout`);

@@ -1,6 +1,7 @@
 import type { Protocol } from "../api/protocol.ts";
 import { isProtocolName } from "../ws/handshake-server.ts";
 import type { SessionLimits } from "../ws/session.ts";
+import { shown } from "./checks.ts";
 
 /** An open session, as its protocol's table entry sees it. */
 export interface Member {
@@ -55,6 +56,10 @@ export class ProtocolTable {
   find(protocol: Protocol | string): BoundProtocol {
     const name = typeof protocol === "string" ? protocol : protocol?.name;
     const bound = this.#byName.get(name);
+    if (typeof name !== "string")
+      throw new TypeError(
+        `what is needed is a protocol of this context, or its name, not ${shown(protocol)}`,
+      );
     if (bound === undefined) throw new TypeError(`no protocol named "${name}" in this context`);
     return bound;
   }

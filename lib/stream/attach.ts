@@ -1,9 +1,10 @@
 import type { Duplex } from "node:stream";
+import { requestBytes } from "../http/request-bytes.ts";
 import { isOwned } from "./byte-stream.ts";
 import { Connection } from "./connection.ts";
 import { type Deadline, deadlineOf, signalOf } from "./deadline.ts";
 import { invalid, refused, WsError } from "./errors.ts";
-import { type Agreement, acceptUpgrade, askUpgrade, headOf, NO_AGREEMENT, Refusal } from "./handshake.ts";
+import { type Agreement, acceptUpgrade, askUpgrade, NO_AGREEMENT, Refusal } from "./handshake.ts";
 import type { AcceptOptions, AttachOptions, ConnectOptions, StorageOption } from "./options.ts";
 import { ALL_FLAGS, WS_NOHTTP } from "./options.ts";
 import { WsSocket } from "./socket.ts";
@@ -127,6 +128,7 @@ function begin(
 }
 
 function check(options: AttachOptions): void {
+  if (typeof options !== "object" || options === null) throw invalid("the options are not an object");
   const { flags = 0, maxMessageSize = 0, initial = NOTHING } = options;
   if (!Number.isInteger(flags) || (flags & ~ALL_FLAGS) !== 0)
     throw invalid("flags are WS_TEXT and WS_NOHTTP, or-ed");
@@ -138,9 +140,9 @@ function check(options: AttachOptions): void {
 }
 
 function initialOf({ flags = 0, request, initial = NOTHING }: AcceptOptions): Uint8Array {
-  return request === undefined || (flags & WS_NOHTTP) !== 0
-    ? initial
-    : Buffer.concat([headOf(request), initial]);
+  if (request === undefined || (flags & WS_NOHTTP) !== 0) return initial;
+  if (!Array.isArray(request?.rawHeaders)) throw invalid("request is not that of an upgrade event");
+  return Buffer.concat([requestBytes(request), initial]);
 }
 
 function accept(connection: Connection, options: AcceptOptions): Promise<Agreement> {

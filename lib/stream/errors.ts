@@ -36,7 +36,7 @@ export interface WsErrorDetails {
   headers?: Readonly<Record<string, string>>;
 }
 
-/** Every error of the functions here; none of them throws another kind. */
+/** Every error of the functions here, but for what a function of the caller's (`accept`, `protocols`) throws itself. */
 export class WsError extends Error {
   override readonly name = "WsError";
   readonly code: WsErrorCode;

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import { HttpFault } from "../http/fault.ts";
 import type { OutgoingHeaders } from "../http/fields.ts";
 import { HeadReader } from "../http/head-reader.ts";
@@ -15,7 +14,7 @@ import {
 import type { ResponseHead } from "../http/response-head.ts";
 import { ResponseReader } from "../http/response-reader.ts";
 import { buildUpgradeRequest, checkUpgradeResponse } from "../ws/handshake-client.ts";
-import { acceptValue, asksForWebSocket, checkUpgrade } from "../ws/handshake-server.ts";
+import { acceptValue, asksForWebSocket, checkUpgrade, isProtocolName } from "../ws/handshake-server.ts";
 import type { Taker } from "./byte-stream.ts";
 import type { Connection } from "./connection.ts";
 import type { Deadline } from "./deadline.ts";
@@ -94,16 +93,9 @@ function limitsOf({
 
 // ── The server's side ────────────────────────────────────────────────────────────────────────────────────────
 
-/** The head of a request that somebody has read already, as it came. */
-export function headOf(request: IncomingMessage): Buffer {
-  const { method, url, httpVersion, rawHeaders } = request;
-  let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
-  for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
-  return Buffer.from(`${text}\r\n`, "latin1");
-}
-
 /** Reads the request and answers it. Throws a WsError, or a `Refusal` when there is an answer yet to be given. */
 export async function acceptUpgrade(connection: Connection, options: AcceptOptions): Promise<Agreement> {
+  checkAccept(options);
   checkAdded(options.headers);
   const head = await readHead<RequestHead>(connection, new HeadReader(limitsOf(options)), options);
   if (head instanceof HttpFault) throw new Refusal(head);
@@ -118,6 +110,19 @@ export async function acceptUpgrade(connection: Connection, options: AcceptOptio
   if (!stream.writable) throw broken ?? new WsError("ECONNRESET", "the stream was ended amid the handshake");
   stream.write(switching(acceptValue(offer.key), protocol, options.headers), "latin1");
   return { resource, host, protocol, headers };
+}
+
+/** @throws EINVAL: before there is a request to be wronged by it. */
+function checkAccept({ accept, protocols, headers = {} }: AcceptOptions): void {
+  if (accept !== undefined && typeof accept !== "function") throw invalid("accept is not a function");
+  if (typeof protocols !== "function") checkNames(protocols);
+  if (typeof headers !== "object" || headers === null) throw invalid("headers is not an object");
+}
+
+/** @throws EINVAL */
+function checkNames(protocols: readonly string[] = []): void {
+  if (!Array.isArray(protocols) || !protocols.every(isProtocolName))
+    throw invalid("protocols is not a list of names, each a token");
 }
 
 /** Headers of a 101 that are not the application's. */
@@ -228,9 +233,10 @@ export async function askUpgrade(connection: Connection, options: ConnectOptions
 function requestOf({ resource, host, origin, protocols, headers }: ConnectOptions) {
   if (resource === undefined || host === undefined)
     throw invalid("resource and host are needed for a handshake");
+  checkNames(protocols);
   try {
     return buildUpgradeRequest({ path: resource, host, origin, protocols, headers });
   } catch (error) {
-    throw invalid((error as Error).message, error);
+    throw invalid((error as Error).message.replace(/^path:/, "resource:"), error);
   }
 }

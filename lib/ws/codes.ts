@@ -30,6 +30,7 @@ export const INTERNAL_ERROR = 1011;
  * 1004 is reserved, 1005, 1006 and 1015 are for local use only.
  */
 export function isCloseCode(code: number): boolean {
+  if (!Number.isInteger(code)) return false;
   if (code >= 3000) return code <= 4999;
   return code >= 1000 && code <= 1014 && code !== 1004 && code !== NO_STATUS && code !== ABNORMAL;
 }

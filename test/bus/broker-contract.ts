@@ -3,8 +3,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { errorCode } from "../../lib/base/errors.ts";
 import type { Bus } from "../../lib/bus/bus.ts";
+import { freePort } from "../support/free-port.ts";
 import { checkLeaks } from "../support/leaks.ts";
-import { closedPort } from "../test-server/program-process.ts";
 import { Broker, isInstalled, type Program } from "./broker.ts";
 import { busContract } from "./contract.ts";
 import { Recorder } from "./recorder.ts";
@@ -170,7 +170,7 @@ function unreachableContract(backend: BrokerBackend): void {
   checkLeaks();
 
   it("is a rejection that names the option and the address, and leaves nothing open", async () => {
-    const port = await closedPort();
+    const port = await freePort();
     const bus = backend.bus(port, "nowhere");
     const heard = new Recorder();
     await expect(bus.subscribe(heard)).rejects.toThrow(

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { closedPort } from "../test-server/program-process.ts";
+import { freePort } from "../support/free-port.ts";
 
 /** How a broker's program is started, and the words by which it says that it listens. */
 export interface Program {
@@ -45,7 +45,7 @@ export class Broker {
 
   /** @param more - Further arguments of the command. */
   static async start(program: Program, more: readonly string[] = []): Promise<Broker> {
-    const broker = new Broker(program, await closedPort(), more);
+    const broker = new Broker(program, await freePort(), more);
     await broker.start();
     return broker;
   }

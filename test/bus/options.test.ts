@@ -1,24 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { errorCode } from "../../lib/base/errors.ts";
-import {
-  backOff,
-  checkBacklog,
-  checkHanded,
-  checkKnown,
-  checkName,
-  loadPackage,
-} from "../../lib/bus/options.ts";
+import { backOff, checkBacklog, checkHanded, checkName, loadPackage } from "../../lib/bus/options.ts";
 
 describe("options", () => {
-  it("that nobody knows are refused", () => {
-    checkKnown("aBus", { url: "x", channel: undefined }, ["url", "channel"]);
-    expect(() => checkKnown("aBus", { URL: "x" }, ["url"])).toThrow(
-      new TypeError("aBus: there is no option URL"),
-    );
-    expect(() => checkKnown("aBus", "url", ["url"])).toThrow(new TypeError("aBus: options is not an object"));
-  });
-
   it("that are names are not empty", () => {
     expect(checkName("aBus", "channel", "x")).toBe("x");
     expect(() => checkName("aBus", "channel", "")).toThrow(new TypeError("aBus: channel is not a name"));

@@ -1,23 +1,14 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { setImmediate as nextRound } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { freePort } from "../support/free-port.ts";
 
 const run = promisify(execFile);
 const example = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 it("mixed-protocols.js speaks HTTP, WebSocket and lines on one connection", async () => {
   const { stdout, stderr } = await run(process.execPath, [example("mixed-protocols.js")], {

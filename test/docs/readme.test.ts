@@ -10,7 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setImmediate as nextRound } from "node:timers/promises";
@@ -19,6 +19,7 @@ import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { httpRequest, textFrame } from "../support/frames.ts";
+import { freePort } from "../support/free-port.ts";
 import { Peer } from "../support/node-client.ts";
 
 const checkout = fileURLToPath(new URL("../../", import.meta.url));
@@ -36,11 +37,15 @@ const linking = [
   ...documents,
   "CHANGELOG.md",
   "docs/bus.md",
+  "docs/callbacks.md",
   "CONTRIBUTING.md",
   "docs/design.md",
   "docs/options.md",
   "docs/running-in-production.md",
   "docs/security.md",
+  "docs/tls.md",
+  "docs/writing-a-plugin.md",
+  "bench/README.md",
 ];
 
 interface Example {
@@ -86,15 +91,6 @@ afterEach(async () => {
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** Runs an example with a free port in the place of its own, and gives that port once it listens. */
 async function start(text: string, name: string): Promise<number> {
@@ -306,6 +302,18 @@ describe("the examples of the documents", () => {
     const counter = await Client.open(`ws://127.0.0.1:${port}/`, ["dumb-increment-protocol"]);
     expect((await counter.next()).data).toBe("0");
     counter.socket.terminate();
+  });
+
+  test("forked.mjs tells the sessions of all processes what one of them says", async () => {
+    const port = await start(exampleText("forked.mjs"), "forked.mjs");
+    const clients = await Promise.all(
+      Array.from({ length: 10 }, () => Client.open(`ws://127.0.0.1:${port}/`, ["chat"])),
+    );
+    clients[0].socket.send("to everybody");
+    for (const client of clients) {
+      expect((await client.next()).data).toBe("to everybody");
+      client.socket.terminate();
+    }
   });
 
   test("plugins.mjs loads two bundled plugins, one with options", async () => {

@@ -1,22 +1,26 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as nextRound } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { ContextOptions } from "../../lib/index.ts";
+import { freePort } from "../support/free-port.ts";
 import { certificate, describeLoops, Recorder, startServer } from "../support/server.ts";
 
 const text = readFileSync(new URL("../../docs/running-in-production.md", import.meta.url), "utf8");
 const folder = mkdtempSync(join(tmpdir(), "sluice-front-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A file that the page shows, with every replacement made at least once. */
+/** A file or an example that the page shows, with every replacement made at least once. */
 function fileOf(name: string, replace: [from: RegExp, to: string][]): string {
-  const found = new RegExp(`<!-- file: ${name} -->\n\`\`\`\\w+\n([\\s\\S]*?)^\`\`\`$`, "m").exec(text);
+  const found = new RegExp(`<!-- (?:file|example): ${name} -->\n\`\`\`\\w+\n([\\s\\S]*?)^\`\`\`$`, "m").exec(
+    text,
+  );
   if (found === null) throw new Error(`the page shows no ${name}`);
   return replace.reduce((file, [from, to]) => {
     expect(file).toMatch(from);
@@ -45,18 +49,9 @@ afterEach(async () => {
   running.clear();
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-/** Starts a proxy, and waits until its port takes connections. */
-async function startFront(port: number, command: string, ...args: string[]): Promise<void> {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+/** Starts a program, and waits until its port takes connections. */
+async function startOn(port: number, command: string, ...args: string[]): Promise<ChildProcess> {
+  const child = spawn(command, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => void (said += data));
@@ -64,6 +59,7 @@ async function startFront(port: number, command: string, ...args: string[]): Pro
     if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}: ${said}`);
     await nextRound();
   }
+  return child;
 }
 
 function accepts(port: number): Promise<boolean> {
@@ -122,7 +118,7 @@ describeLoops("the page's proxies", (loop) => {
       `daemon off;\nmaster_process off;\npid ${folder}/nginx-${loop}.pid;\nerror_log stderr warn;\n` +
         `events {}\nhttp {\naccess_log off;\n${temporary}\n${site}}\n`,
     );
-    await startFront(front, "nginx", "-e", "stderr", "-p", folder, "-c", config);
+    await startOn(front, "nginx", "-e", "stderr", "-p", folder, "-c", config);
     expect(await throughFront(front, recorder)).toEqual({
       protocol: "test",
       answer: "through and back",
@@ -143,7 +139,7 @@ describeLoops("the page's proxies", (loop) => {
       [/bind :443/, `bind 127.0.0.1:${front}`],
       [/\S+both\.pem/, written("both.pem", both)],
     ]);
-    await startFront(front, "haproxy", "-db", "-f", written(`haproxy-${loop}.cfg`, config));
+    await startOn(front, "haproxy", "-db", "-f", written(`haproxy-${loop}.cfg`, config));
     // Its check has passed.
     await recorder.nth("HTTP");
     const session = await throughFront(front, recorder);
@@ -159,5 +155,33 @@ describe("the page's unit", () => {
     });
     expect({ status, stderr }).toMatchObject({ status: 0 });
     expect(stderr).not.toMatch(/chat\.service:\d+/);
+  });
+});
+
+describe("the page's program", () => {
+  it.each(["SIGTERM", "SIGINT"] as const)("serves, and on %s drains and ends with 0", async (signal) => {
+    const port = await freePort();
+    const program = fileOf("production.js", [
+      [/port: 7681/, `port: ${port}`],
+      [/8_000/, "10"],
+    ]);
+    mkdirSync(join(folder, "www"), { recursive: true });
+    writeFileSync(join(folder, "www/index.html"), "the page\n");
+    mkdirSync(join(folder, "node_modules"), { recursive: true });
+    rmSync(join(folder, "node_modules/sluice"), { force: true });
+    symlinkSync(
+      fileURLToPath(new URL("../../", import.meta.url)),
+      join(folder, "node_modules/sluice"),
+      "dir",
+    );
+    const child = await startOn(port, process.execPath, written("production.mjs", program));
+    const exited = once(child, "exit");
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("the page\n");
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, ["echo"], { origin: "https://example.com" });
+    const closed = once(socket, "close");
+    await once(socket, "open");
+    child.kill(signal);
+    expect((await closed)[0]).toBe(1001);
+    expect(await exited).toEqual([0, null]);
   });
 });

@@ -171,6 +171,15 @@ describeLoops("a context on a bus", (loop) => {
     expect(server.context.busStats).toMatchObject({ received: 16, dropped: 5 });
   });
 
+  it("keeps nothing for sessions that are not there, though no turn comes", async () => {
+    const { server, broker } = await start(new MemoryBroker(), { run: false, on: {} });
+    const mebibyte = packet(Buffer.alloc(1_048_576));
+    for (let i = 0; i < 20; i++) broker.publish(mebibyte);
+    server.context.broadcast("test", "to nobody");
+    expect(server.context.busStats).toMatchObject({ received: 20, dropped: 0 });
+    expect(await server.context.service(0)).toBe(0);
+  });
+
   it("serves others between two turns of a flood", async () => {
     const { server, broker } = await start(new MemoryBroker(), { on: {} });
     const { peer } = await server.pair();
@@ -314,7 +323,10 @@ describeLoops("a context on a bus", (loop) => {
   it("takes what is a bus, and no other", async () => {
     for (const [bus, message] of [
       [{}, "bus.subscribe: has to be a function, not undefined"],
-      ["redis://localhost", "bus.subscribe: has to be a function, not undefined"],
+      [
+        "redis://localhost",
+        'bus: has to be an object with subscribe, publish, close, not "redis://localhost"',
+      ],
       [{ ...new MemoryBroker().bus(), name: "" }, "bus.name: has to be a string"],
     ] as const) {
       await expect(createContext({ eventLoop: loop, bus: bus as MemoryBus })).rejects.toThrow(message);

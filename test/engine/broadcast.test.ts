@@ -133,7 +133,8 @@ describeLoops("what goes to all sessions of a protocol", (loop) => {
       const send = (options: unknown) => () => context.broadcast("test", "x", options as BroadcastOptions);
       expect(send({ filter: true })).toThrow(new TypeError("filter: has to be a function, not true"));
       expect(send({ local: 1 })).toThrow(new TypeError("local: has to be true or false, not 1"));
-      expect(send("all")).toThrow(new TypeError('options: has to be an object, not "all"'));
+      expect(send("all")).toThrow(new TypeError("broadcast takes an object of options"));
+      expect(send({ except: 1 })).toThrow(new TypeError("broadcast: there is no option except"));
       expect(send({})).not.toThrow();
       expect(() => context.broadcast("test", 5 as never)).toThrow(
         "broadcast takes a string or bytes, not number",

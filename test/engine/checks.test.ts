@@ -25,6 +25,8 @@ describe("a check", () => {
   test("shows what was given, but for objects", () => {
     expect(wrong("port", "a number", "80").message).toBe('port: has to be a number, not "80"');
     expect(wrong("port", "a number", { a: 1 }).message).toBe("port: has to be a number, not an object");
+    expect(wrong("port", "a number", []).message).toBe("port: has to be a number, not a list");
+    expect(wrong("port", "a number", Number.NaN).message).toBe("port: has to be a number, not NaN");
     expect(wrong("port", "a number", () => 1).message).toBe("port: has to be a number, not function");
   });
 });

@@ -45,6 +45,8 @@ test("sub-protocols are a list, or one string as in C", () => {
   expect(asked("one, two")).toEqual(["one", "two"]);
   expect(asked(["one", "two"])).toEqual(["one", "two"]);
   expect(asked([])).toEqual([]);
+  for (const wrong of ["", "a b", ["a b"], [5 as unknown as string], "one,", "one, one"])
+    expect(() => asked(wrong)).toThrow(/^protocol: /);
 });
 
 test("a name and password in the url go out as Authorization, unless headers have one", () => {
@@ -100,8 +102,8 @@ describe("a wrong option throws a TypeError that names it", () => {
     ["host", { address: "a/b" }],
     ["origin", { address: "a", origin: "a\r\nb" }],
     ["protocol", { address: "a", protocol: 5 }],
-    ["protocols", { address: "a", protocol: "a b" }],
-    ["protocols", { address: "a", protocol: ["a", "a"] }],
+    ["protocol", { address: "a", protocol: "a b" }],
+    ["protocol", { address: "a", protocol: ["a", "a"] }],
     ["headers", { address: "a", headers: { Host: "b" } }],
     ["headers", { address: "a", headers: { "a b": "c" } }],
     ["headers", { address: "a", headers: { A: "b\r\nc" } }],

@@ -31,7 +31,8 @@ const wrong: [option: string, ...values: object[]][] = [
   ["defaultProtocol", { defaultProtocol: "unknown", protocols: [protocol] }, { defaultProtocol: true }],
   ["gid", { gid: {} }, { gid: -1 }],
   ["uid", { uid: {} }, { uid: -1 }],
-  ["logger", { logger: {} }, { logger: 5 }],
+  ["logger", { logger: {} }, { logger: 5 }, { logger: null }],
+  ["bus", { bus: null }, { bus: "redis" }, { bus: {} }],
   ["backlog", { backlog: 0 }, { backlog: "5" }],
   ["reusePort", { reusePort: "yes" }],
   ...[
@@ -51,7 +52,8 @@ const wrong: [option: string, ...values: object[]][] = [
   ["proxyProtocol", { proxyProtocol: "yes" }, { proxyProtocol: true, ssl: certificate }],
   ["securityHeaders", { securityHeaders: [] }, { securityHeaders: { "X-A": "a\nb" } }],
   ["errorPage", { errorPage: {} }],
-  ["timeouts", { timeouts: 5 }],
+  ["timeouts", { timeouts: 5 }, { timeouts: [] }],
+  ["never", { accessLog: { stream: process.stdout, never: 5 } }],
   ["never", { timeouts: { never: 5 } }],
   ...["head", "keepAlive", "body", "reply", "close", "ping", "pong", "drain"].map(
     (name) =>

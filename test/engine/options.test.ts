@@ -162,6 +162,7 @@ describe("options that are wrong", () => {
 
   it("by what stands beside them are named: path with port", () => {
     expect(wrong({ path: "/run/x.sock", port: 80 })).toThrow(/^path: /);
+    expect(wrong({ path: "/run/x.sock", host: "127.0.0.1" })).toThrow(/^path: /);
     expect(wrong({ path: "/run/x.sock", port: 0 })).not.toThrow();
   });
 });

@@ -586,6 +586,7 @@ describeLoops("a client", (loop) => {
       new TypeError('localProtocol: no protocol named "nobody" in this context'),
     );
     expect(() => client.context.clientConnect({})).toThrow(/^address: /);
+    expect(() => client.context.clientConnect(undefined as never)).toThrow(/takes an object of options/);
     expect(client.context.connections).toBe(0);
   });
 });

@@ -199,6 +199,7 @@ describeLoops("setSecureContext", (loop) => {
     await expect(server.context.setSecureContext()).rejects.toThrow("key values mismatch");
     await expect(server.context.setSecureContext({ cert: "/nowhere" })).rejects.toThrow("/nowhere");
     await expect(server.context.setSecureContext({ ciphers: 5 } as object)).rejects.toThrow(TypeError);
+    await expect(server.context.setSecureContext(null as never)).rejects.toThrow("an object of options");
     expect(await nameShown(server.port)).toBe("localhost");
   });
 

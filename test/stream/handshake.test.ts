@@ -1,9 +1,7 @@
-import { IncomingMessage } from "node:http";
-import { Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import { HttpFault } from "../../lib/http/fault.ts";
 import { Connection } from "../../lib/stream/connection.ts";
-import { acceptUpgrade, askUpgrade, headOf, NO_AGREEMENT, Refusal } from "../../lib/stream/handshake.ts";
+import { acceptUpgrade, askUpgrade, NO_AGREEMENT, Refusal } from "../../lib/stream/handshake.ts";
 import { duplexPair } from "../support/duplex-pair.ts";
 import { ACCEPT, upgradeRequest } from "../support/frames.ts";
 import { codeOf } from "./support.ts";
@@ -77,18 +75,6 @@ describe("a client's handshake", () => {
     peer.end("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n");
     await expect(askUpgrade(connection, { resource: "/", host: "a" })).rejects.toMatchObject({ status: 404 });
   });
-});
-
-it("writes the head of a request that Node has read as it came", () => {
-  const request = Object.assign(new IncomingMessage(new Socket()), {
-    method: "GET",
-    url: "/\u00e9?q",
-    httpVersion: "1.1",
-    rawHeaders: ["Host", "a", "X-Two", "\u00ff", "X-Two", "2"],
-  });
-  expect(headOf(request).toString("latin1")).toBe(
-    "GET /\u00e9?q HTTP/1.1\r\nHost: a\r\nX-Two: \u00ff\r\nX-Two: 2\r\n\r\n",
-  );
 });
 
 it("knows nothing without a handshake", () => {

@@ -424,7 +424,9 @@ it("leaves no timer, listener or warning behind after many calls with deadlines 
     await receiving;
   }
   await rounds();
-  expect(process.getActiveResourcesInfo().filter((name) => name === "Timeout").length).toBe(before);
+  expect(process.getActiveResourcesInfo().filter((name) => name === "Timeout").length).toBeLessThanOrEqual(
+    before,
+  );
   expect(warned).not.toHaveBeenCalled();
   process.off("warning", warned);
 });

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { visitLength } from "../../test-server/client.ts";
+import { freePort } from "../support/free-port.ts";
 import { loops } from "../support/server.ts";
 import { makeCertificate } from "./certificate.ts";
-import { closedPort, type Ended, ProgramProcess } from "./program-process.ts";
+import { type Ended, ProgramProcess } from "./program-process.ts";
 import { ServerProcess } from "./server-process.ts";
 
 const CIRCLE = /^c #[0-9a-f]{6} \d+ \d+ \d+;$/;
@@ -66,7 +67,7 @@ describe.each(loops)("the test client on the %s loop", (loop) => {
   });
 
   it("says that nobody listens in one line, and ends with 1", async () => {
-    const port = await closedPort();
+    const port = await freePort();
     const { code, stdout, stderr } = await run("--event-loop", loop, "-p", String(port), "127.0.0.1");
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toMatch(

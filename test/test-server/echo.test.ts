@@ -2,8 +2,9 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
+import { freePort } from "../support/free-port.ts";
 import { certificate, loops } from "../support/server.ts";
-import { closedPort, type Ended, ProgramProcess } from "./program-process.ts";
+import { type Ended, ProgramProcess } from "./program-process.ts";
 
 let running: ProgramProcess[] = [];
 afterEach(async () => {
@@ -148,7 +149,7 @@ describe("the client of echo", () => {
   });
 
   it("says in one line that nobody is there, and ends with 1", async () => {
-    const { code, stdout, stderr } = await run("-c", "127.0.0.1", "-p", String(await closedPort()));
+    const { code, stdout, stderr } = await run("-c", "127.0.0.1", "-p", String(await freePort()));
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(/^sluice-echo: cannot connect to ws:.*ECONNREFUSED.*\n$/);
   });

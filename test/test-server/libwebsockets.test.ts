@@ -13,10 +13,11 @@ import {
 } from "../../lib/index.ts";
 import { dumbIncrement, lwsMirror } from "../../protocols/index.ts";
 import { outcome, startClient } from "../support/client.ts";
+import { freePort } from "../support/free-port.ts";
 import { isInstalled, Program, stopPrograms } from "../support/program.ts";
 import { describeLoops, type LoopName, startServer, type TestServer } from "../support/server.ts";
 import { makeCertificate } from "./certificate.ts";
-import { closedPort, ProgramProcess } from "./program-process.ts";
+import { ProgramProcess } from "./program-process.ts";
 import { ServerProcess } from "./server-process.ts";
 
 /* The test client and the test server against the originals in C, which Debian packs as libwebsockets-test-server. */
@@ -69,7 +70,7 @@ describe.skipIf(!installed)(`the originals in C${why}`, { timeout: 30_000 }, () 
 
   /** The server in C. It takes the name of the loopback's interface; an address it would not keep to. */
   async function startOriginal(...args: string[]): Promise<number> {
-    const port = await closedPort();
+    const port = await freePort();
     const server = new Program(SERVER, ["-p", String(port), "-i", "lo", "-d", LOG_LEVELS, ...args]);
     await server.prints(/CONTEXT_CREATED -> OPERATIONAL/);
     return port;

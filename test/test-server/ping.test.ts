@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
+import { freePort } from "../support/free-port.ts";
 import { certificate, loops } from "../support/server.ts";
-import { closedPort, type Ended, ProgramProcess } from "./program-process.ts";
+import { type Ended, ProgramProcess } from "./program-process.ts";
 import { ServerProcess } from "./server-process.ts";
 
 let server: ServerProcess;
@@ -85,7 +86,7 @@ describe.each(loops)("sluice-ping on the %s loop", (loop) => {
   });
 
   it("says that nobody listens in one line, and ends with 1", async () => {
-    const port = await closedPort();
+    const port = await freePort();
     const { code, stdout, stderr } = await run("--event-loop", loop, "-p", String(port), "127.0.0.1");
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toMatch(/^sluice-ping: cannot connect to ws:\/\/127\.0\.0\.1:\d+\/: .*ECONNREFUSED.*\n$/);

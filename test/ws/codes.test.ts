@@ -18,6 +18,10 @@ describe("a close code", () => {
     }
   });
 
+  it.each([1000.5, 3000.5, Number.NaN, Number.POSITIVE_INFINITY, -1, 65_536])("is never %d", (code) =>
+    expect(isCloseCode(code)).toBe(false),
+  );
+
   it.each([1005, 1006, 1015])("%i is for local use only (section 7.4.1)", (code) =>
     expect(isCloseCode(code)).toBe(false),
   );

@@ -1,37 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Generator, type LoadOptions } from "../../../bench/load/generate.ts";
-import {
-  ANY_PORT,
-  CallbackReason,
-  type Context,
-  createContext,
-  type Protocol,
-  WriteProtocol,
-} from "../../../lib/index.ts";
+import { broadcast, echo } from "../../../bench/servers/protocols.ts";
+import { ANY_PORT, CallbackReason, type Context, createContext, type Protocol } from "../../../lib/index.ts";
 import { checkLeaks } from "../../support/leaks.ts";
-
-const echo: Protocol = {
-  name: "echo",
-  wholeMessages: true,
-  callback(wsi, reason, _user, input, _len) {
-    if (reason === CallbackReason.RECEIVE) wsi.write(input, WriteProtocol.TEXT);
-  },
-};
 
 const reply: Protocol = {
   name: "reply",
   callback(wsi, reason) {
     if (reason !== CallbackReason.HTTP) return;
     wsi.httpReply(wsi.uri === "/reply" ? 200 : 404, {}, "x".repeat(200));
-  },
-};
-
-const broadcast: Protocol = {
-  name: "broadcast",
-  wholeMessages: true,
-  callback(wsi, reason, _user, input, _len) {
-    if (reason === CallbackReason.RECEIVE) wsi.context.broadcast(broadcast, input);
-    else if (reason === CallbackReason.BROADCAST) wsi.write(input, WriteProtocol.TEXT);
   },
 };
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 
-/** A request that node:http has read, as the bytes it was. */
+/** The head of a request that node:http has read, as the bytes it was. */
 export function requestBytes(request: IncomingMessage): Buffer {
   const { method, url, httpVersion, rawHeaders } = request;
   let text = `${method} ${url} HTTP/${httpVersion}\r\n`;

@@ -9,3 +9,13 @@ export const echo: Protocol = {
       wsi.write(input, wsi.frameIsBinary() ? WriteProtocol.BINARY : WriteProtocol.TEXT);
   },
 };
+
+/** What comes goes to all sessions, the sender included, as text. */
+export const broadcast: Protocol = {
+  name: "broadcast",
+  wholeMessages: true,
+  callback(wsi, reason, _user, input, _len) {
+    if (reason === CallbackReason.RECEIVE) wsi.context.broadcast(broadcast, input);
+    else if (reason === CallbackReason.BROADCAST) wsi.write(input, WriteProtocol.TEXT);
+  },
+};
