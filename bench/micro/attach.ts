@@ -19,6 +19,19 @@ export interface AttachSubject {
   call(): Promise<unknown>;
 }
 
+/** What the stream itself takes for the same bytes. */
+export function controlSubject(): AttachSubject {
+  const stream = new ClosingStream();
+  const answer = Buffer.from([0x88, 0x00]);
+  return {
+    name: "the stream alone",
+    call: async () => {
+      stream.read();
+      stream.write(answer);
+    },
+  };
+}
+
 /** A stream that is attached to and detached from, again and again: with a storage of the caller's, or without. */
 export function attachSubject(stored: boolean): AttachSubject {
   const stream = new ClosingStream();

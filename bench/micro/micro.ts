@@ -1,5 +1,5 @@
 import { compact, memory, textTable } from "../format.ts";
-import { type AttachSubject, attachSubject } from "./attach.ts";
+import { type AttachSubject, attachSubject, controlSubject } from "./attach.ts";
 import { heapBytesOf, heapBytesOfAwaited } from "./heap.ts";
 import { SUBJECTS, type Subject, sendSubject, sessionSubject } from "./subjects.ts";
 import { nanosecondsOf } from "./timing.ts";
@@ -47,6 +47,8 @@ export async function runMicro(): Promise<void> {
   console.log("\nheap growth, a message through a session");
   console.log(textTable([["", "payload", "bytes"], ...HEAP_SUBJECTS.map(heapRow)]));
   console.log("\nheap growth, a WebSocket attached to a stream and detached");
-  const rows = [await attachRow(attachSubject(false)), await attachRow(attachSubject(true))];
+  const rows: string[][] = [];
+  for (const subject of [attachSubject(false), attachSubject(true), controlSubject()])
+    rows.push(await attachRow(subject));
   console.log(textTable([["", "bytes"], ...rows]));
 }

@@ -40,9 +40,8 @@ export function checkClose(status: number, message: string | Uint8Array): string
   if (!Number.isInteger(status) || (status !== 0 && !isCloseCode(status)))
     throw invalid(`${status} is not a status that may be sent`);
   const data = checkData(message, true);
-  const bytes =
-    typeof data === "string" ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.length);
-  if (bytes.length > MAX_CLOSE_REASON) throw invalid(`the message is longer than ${MAX_CLOSE_REASON} bytes`);
-  if (status === 0 && bytes.length > 0) throw invalid("a Close without status has no message");
-  return bytes.toString();
+  const size = typeof data === "string" ? Buffer.byteLength(data) : data.length;
+  if (size > MAX_CLOSE_REASON) throw invalid(`the message is longer than ${MAX_CLOSE_REASON} bytes`);
+  if (status === 0 && size > 0) throw invalid("a Close without status has no message");
+  return typeof data === "string" ? data : Buffer.from(data.buffer, data.byteOffset, size).toString();
 }

@@ -33,7 +33,7 @@ const NOTHING = Buffer.alloc(0);
  *   - ETIMEDOUT, ECANCELED: the deadline passed, the signal was aborted.
  *   What `accept` and `protocols` throw is thrown on as it is, and answered with 500.
  */
-export async function wsAttachServer(stream: Duplex, options: AcceptOptions = {}): Promise<WsSocket> {
+export function wsAttachServer(stream: Duplex, options: AcceptOptions = {}): Promise<WsSocket> {
   return attach(stream, new Connection(), true, options, accept);
 }
 
@@ -42,10 +42,7 @@ export async function wsAttachServer(stream: Duplex, options: AcceptOptions = {}
  *
  * @throws WsError as `wsAttachServer`, and EINVAL without a storage, EBUSY for one that is in use.
  */
-export async function wsAttachServerMem(
-  stream: Duplex,
-  options: AcceptOptions & StorageOption,
-): Promise<WsSocket> {
+export function wsAttachServerMem(stream: Duplex, options: AcceptOptions & StorageOption): Promise<WsSocket> {
   return attach(stream, options?.storage, true, options, accept);
 }
 
@@ -56,7 +53,7 @@ export async function wsAttachServerMem(
  * @throws WsError as `wsAttachServer`; EINVAL also for a resource or host that cannot be sent. EPROTO: the server did
  *   not accept, or wrongly; `status` and `headers` are those of its answer.
  */
-export async function wsAttachClient(stream: Duplex, options: ConnectOptions = {}): Promise<WsSocket> {
+export function wsAttachClient(stream: Duplex, options: ConnectOptions = {}): Promise<WsSocket> {
   return attach(stream, new Connection(), false, options, askUpgrade);
 }
 
@@ -65,7 +62,7 @@ export async function wsAttachClient(stream: Duplex, options: ConnectOptions = {
  *
  * @throws WsError as `wsAttachClient`, and EINVAL without a storage, EBUSY for one that is in use.
  */
-export async function wsAttachClientMem(
+export function wsAttachClientMem(
   stream: Duplex,
   options: ConnectOptions & StorageOption,
 ): Promise<WsSocket> {
