@@ -1,4 +1,4 @@
-import type { Link, Loop } from "../../lib/loop/loop.ts";
+import type { ConnectOptions, Link, Loop } from "../../lib/loop/loop.ts";
 import type { Deflate, Handshake } from "../cases.ts";
 import { Client, type ClientHost, type MessageCounter } from "./client.ts";
 import { FrameCounter } from "./frame-counter.ts";
@@ -60,7 +60,7 @@ export class Fleet implements ClientHost {
   readonly #loop: Loop;
   readonly #target: Target;
   readonly #workload: Workload;
-  /** Null without TLS. */
+  /** Null where the loop connects by itself, which resumes no session. */
   readonly #dialler: TlsDialler | null;
   #wanted = 0;
   #started = 0;
@@ -70,7 +70,7 @@ export class Fleet implements ClientHost {
     this.#loop = loop;
     this.#target = target;
     this.#workload = workload;
-    this.#dialler = target.tls === undefined ? null : new TlsDialler(loop, target.tls);
+    this.#dialler = target.tls === "resumed" ? new TlsDialler(loop, target.tls) : null;
     this.upgrade = target.path === undefined ? upgradeRequest(target) : null;
   }
 
@@ -97,7 +97,8 @@ export class Fleet implements ClientHost {
   #next(): void {
     if (this.#started >= this.#wanted) return;
     const host = `127.0.0.${1 + (Math.floor(this.#started++ / PER_ADDRESS) % 250)}`;
-    const options = { host, port: this.#target.port, timeout: CONNECT_TIMEOUT };
+    const options: ConnectOptions = { host, port: this.#target.port, timeout: CONNECT_TIMEOUT };
+    if (this.#target.tls === "full") options.tls = { rejectUnauthorized: false };
     if (this.#dialler === null) this.#loop.connect(options, this.#connected, this.#refused);
     else this.#dialler.dial(options, this.#connected, this.#refused);
   }

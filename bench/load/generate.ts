@@ -75,7 +75,7 @@ export class Generator {
 
   constructor(options: LoadOptions) {
     this.#options = options;
-    this.#driver = createDriver(options.tls === undefined ? options.loop : "node");
+    this.#driver = createDriver(options.tls === "resumed" ? "node" : options.loop);
     this.#workload = createWorkload(options.mode, createVolley(options), options.exchanged);
     this.#fleet = new Fleet(this.#driver.loop, options, this.#workload);
   }

@@ -2,7 +2,7 @@ import { connect, type TLSSocket } from "node:tls";
 import type { ConnectOptions, Loop, OnLink } from "../../lib/loop/loop.ts";
 import type { Handshake } from "../cases.ts";
 
-/** Connects over TLS by Node's own client, whichever server is measured, and has the loop adopt what is open. */
+/** Connects over TLS by Node's own client, which can resume a session, and has the loop adopt what is open. */
 export class TlsDialler {
   readonly #loop: Loop;
   readonly #handshake: Handshake;
