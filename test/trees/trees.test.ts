@@ -10,7 +10,7 @@ import { Tree } from "./tree.ts";
 
 const CHANNEL = "trees.test";
 /** At the start, in both trees together. */
-const SESSIONS = 200;
+const SESSIONS = 600;
 const PROCESSES = 3;
 /** Messages of each sender in a round. */
 const EACH = 10;
